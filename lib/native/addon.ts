@@ -1,0 +1,255 @@
+// The typed face of the C++ addon (native/napi/). Types only: lib/native/load.ts loads the .node file.
+
+/** One Arrow column (or a struct of columns) flattened for the C Data Interface; made by describe() in bridge.ts. */
+export interface ColumnDescription {
+  readonly format: string;
+  readonly name: string;
+  readonly length: number;
+  readonly nullCount: number;
+  readonly buffers: readonly (ArrayBufferView | null)[];
+  readonly children: readonly ColumnDescription[];
+  readonly dictionary: ColumnDescription | null;
+}
+
+/** One native block (a 64-byte aligned slab) and where the columns lie in it. Becomes a RecordBatch without a copy. */
+export interface NativeColumns {
+  readonly buffer: ArrayBuffer;
+  readonly rows: number;
+  /** Per column: Arrow format, byte offset and length of values; list columns share `offsets`. */
+  readonly columns: readonly {
+    readonly name: string;
+    /** 'i' int32, 'f' float32, 'c' int8, 'b' bit-packed bool */
+    readonly format: 'i' | 'f' | 'c' | 'b';
+    readonly list: boolean;
+    readonly byteOffset: number;
+    readonly length: number;
+  }[];
+  /** int32 list offsets (rows + 1) shared by every list column. */
+  readonly offsetsByteOffset: number;
+}
+
+export interface ParameterInfo {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+export interface GenerateSettings {
+  /** Completions per prompt; they share the prompt's cache pages. */
+  readonly samplesPerPrompt: number;
+  readonly maxNewTokens: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly stopTokens: readonly number[];
+  readonly stopSequences: readonly (readonly number[])[];
+  readonly seed: number;
+  /** Random numbers of completion i are keyed by (seed, firstSequence + i, position). */
+  readonly firstSequence: number;
+  /** Pages of 16 tokens in the KV cache; 0: as many as the call can need at once, within maxRunning. */
+  readonly pages: number;
+  /** Sequences decoded together at most. */
+  readonly maxRunning: number;
+  /** Prompt tokens processed per step at most. */
+  readonly prefillTokens: number;
+}
+
+export interface GenerateResult {
+  /** tokens, loss_mask, logprob, raw_logprob (lists over prompt + completion), prompt_length, finish_reason. */
+  readonly columns: NativeColumns;
+  readonly stats: {
+    readonly prefillTokens: number;
+    readonly decodeSteps: number;
+    readonly generatedTokens: number;
+    readonly preemptions: number;
+    readonly peakPages: number;
+    readonly pages: number;
+  };
+}
+
+export type RatioLevel = 'token' | 'sequence_mean' | 'sequence_sum';
+export type LossKind = 'clip' | 'cispo' | 'sapo' | 'nll';
+export type Aggregation = 'sequence_mean' | 'token_mean' | 'constant';
+
+/** Settings of the one native policy-gradient loss; formulas in native/ops/pg_loss/pg_loss.h. */
+export interface LossSettings {
+  readonly ratio: RatioLevel;
+  readonly loss: LossKind;
+  readonly clipLow: number;
+  readonly clipHigh: number;
+  /** Upper bound of the ratio in the unclipped term; 0: off. */
+  readonly delta: number;
+  readonly cispoLow: number;
+  readonly cispoHigh: number;
+  readonly sapoPositive: number;
+  readonly sapoNegative: number;
+  readonly aggregation: Aggregation;
+  readonly normaliser: number;
+  readonly klWeight: number;
+  readonly kl: 'k1' | 'k2' | 'k3';
+  readonly klCorrected: boolean;
+  readonly importance: 'none' | 'token' | 'sequence';
+  readonly importanceMode: 'truncate' | 'mask';
+  readonly importanceMin: number;
+  readonly importanceMax: number;
+  readonly entropyWeight: number;
+  readonly topEntropy: number;
+  /** Divides the logits in training; must be the sampling temperature for an exact on-policy ratio. */
+  readonly temperature: number;
+}
+
+export interface TrainSettings {
+  /** Tokens per micro-batch at most (a longer sequence makes a micro-batch of its own). */
+  readonly microBatchTokens: number;
+  /** Keep every activation, or only block inputs and recompute the rest in the backward pass. */
+  readonly recompute: 'none' | 'block';
+}
+
+export interface OptimizerSettings {
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** 'matrices': every 2-D weight; 'matrices_without_embeddings'; 'none'. */
+  readonly decay: 'matrices' | 'matrices_without_embeddings' | 'none';
+  /** Clip factor min(1, maxGradNorm / (norm + 1e-6)); 0: off. */
+  readonly maxGradNorm: number;
+}
+
+/** Means over trained tokens unless the name says otherwise. */
+export interface TrainMetrics {
+  readonly loss: number;
+  readonly tokens: number;
+  readonly microBatches: number;
+  readonly ratioMean: number;
+  readonly ratioMin: number;
+  readonly ratioMax: number;
+  /** Approximate KL to the policy that sampled: -log r, (log r)^2 / 2, r - 1 - log r. */
+  readonly klK1: number;
+  readonly klK2: number;
+  readonly klK3: number;
+  readonly refKlK1: number;
+  readonly refKlK2: number;
+  readonly refKlK3: number;
+  readonly clippedLow: number;
+  readonly clippedHigh: number;
+  readonly below: number;
+  readonly above: number;
+  readonly entropy: number;
+  readonly importance: number;
+  readonly importanceDropped: number;
+  /** Largest |logprob of this pass - logprob recorded while sampling|: 0 on the first epoch. */
+  readonly mismatch: number;
+}
+
+export interface UpdateMetrics {
+  readonly gradNorm: number;
+  readonly clipFactor: number;
+  readonly step: number;
+}
+
+export type WeightSet = 'policy' | 'reference' | 'gradient' | 'exp_avg' | 'exp_avg_sq';
+
+/** A decoder on the CPU: weights, gradients, optimizer state and, once made, a reference copy. Calls run in order. */
+export interface NativeModel {
+  /** config.json of the model as text (newer keys). */
+  readonly config: string;
+  readonly parameters: readonly ParameterInfo[];
+  readonly parameterCount: number;
+  /** Copies a tensor out or in; names are those of the Hugging Face checkpoint. */
+  read(name: string, set: WeightSet): Float32Array;
+  write(name: string, set: WeightSet, values: Float32Array): void;
+  /** Logits (T, V) and the residual stream after the embedding, each layer and the final norm (L + 2, T, C). */
+  forward(tokens: Int32Array, cuSeqlens: Int32Array): Promise<{ logits: Float32Array; hidden: Float32Array }>;
+  /** Token-aligned log-probability and entropy (first token of a sequence: 0) of a batch with a `tokens` column. */
+  score(
+    batch: ColumnDescription,
+    options: { temperature: number; weights: 'policy' | 'reference'; microBatchTokens: number },
+  ): Promise<{ logprob: Float32Array; entropy: Float32Array }>;
+  generate(prompts: ColumnDescription, settings: GenerateSettings, cancel?: CancelToken): Promise<GenerateResult>;
+  /** Adds the gradient of the loss over the batch. Columns: lib/batch/schema.ts. */
+  accumulate(batch: ColumnDescription, loss: LossSettings, train: TrainSettings, cancel?: CancelToken): Promise<TrainMetrics>;
+  /** Clips, takes one AdamW step, clears the gradients and repacks the weights. Refuses a non-finite gradient norm. */
+  update(settings: OptimizerSettings): Promise<UpdateMetrics>;
+  zeroGradients(): void;
+  /** reference = alpha * policy + (1 - alpha) * reference; the first call copies. */
+  updateReference(alpha: number): Promise<void>;
+  readonly hasReference: boolean;
+  /** Optimizer steps taken. */
+  step: number;
+  /** Writes model.safetensors (weights) or training state (moments, reference). Atomic: a temporary file, fsync, rename. */
+  saveWeights(path: string): Promise<void>;
+  saveState(path: string): Promise<void>;
+  loadState(path: string): Promise<void>;
+  /** Bytes this model will hold, before anything is allocated. */
+  plan(request: {
+    sequences: number;
+    promptTokens: number;
+    newTokens: number;
+    microBatchTokens: number;
+    recompute: 'none' | 'block';
+    reference: boolean;
+  }): MemoryPlan;
+  /** Frees native memory now; later calls throw. */
+  close(): void;
+}
+
+export interface MemoryPlan {
+  readonly total: number;
+  readonly segments: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+export interface CancelToken {
+  cancel(): void;
+}
+
+export interface Doctor {
+  readonly simd: string;
+  readonly simdAvailable: readonly string[];
+  /** Instruction sets whose self check failed, with the operation. */
+  readonly simdFailures: readonly string[];
+  readonly threads: number;
+  readonly compiler: string;
+  /** Live native blocks shared with JavaScript. */
+  readonly blocks: number;
+  readonly blockBytes: number;
+}
+
+export interface Addon {
+  /** A fresh model with weights drawn from N(0, initializer_range) by a seeded generator. */
+  createModel(configJson: string, seed: number): Promise<NativeModel>;
+  /** A Hugging Face folder: config.json and safetensors (sharded or not). */
+  loadModel(directory: string): Promise<NativeModel>;
+  CancelToken: new () => CancelToken;
+  doctor(): Doctor;
+  setThreads(threads: number): void;
+  setSimd(name: string): void;
+  /** Detaches a native ArrayBuffer and drops JavaScript's share at once. */
+  release(buffer: ArrayBuffer): void;
+  /** Reads tensors of one safetensors file (any dtype widened to float32, integers kept). For tests and tools. */
+  readSafetensors(path: string): { name: string; dtype: string; shape: number[]; data: Float32Array | Float64Array | Int32Array | Uint8Array }[];
+  /** Runs one kernel benchmark natively; the bench/ folder lists the cases. */
+  bench(op: string, shape: readonly number[], repeats: number): { seconds: number[]; flops: number; bytes: number };
+  /** Advantage-free unit access to the loss op (golden/policy): everything per trained token. */
+  policyLoss(
+    loss: LossSettings,
+    tokens: {
+      cuTrained: Int32Array;
+      logprob: Float32Array;
+      entropy: Float32Array;
+      advantage: Float32Array;
+      oldLogprob?: Float32Array;
+      refLogprob?: Float32Array;
+      behaviour?: Float32Array;
+    },
+  ): { metrics: TrainMetrics; dlogprob: Float32Array; dentropy: Float32Array };
+  /** The distribution after repetition penalty, temperature, top-k, top-p and min-p. */
+  filteredDistribution(
+    logits: Float32Array,
+    settings: Pick<GenerateSettings, 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty'>,
+    context: Int32Array,
+  ): Float32Array;
+}

@@ -1,0 +1,61 @@
+// F16 on AVX2 with FMA: two registers.
+#ifndef EXITRL_F16_AVX2
+#define EXITRL_F16_AVX2
+namespace exitrl::avx2 {
+struct F16 {
+  __m256 a, b;
+};
+#define EXITRL_INLINE static inline __attribute__((always_inline))
+EXITRL_INLINE F16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+EXITRL_INLINE F16 set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+EXITRL_INLINE F16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+EXITRL_INLINE __m256i lanes_below(int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+EXITRL_INLINE F16 load_partial(const float* p, int n) {
+  return {_mm256_maskload_ps(p, lanes_below(n)), _mm256_maskload_ps(p + 8, lanes_below(n - 8))};
+}
+EXITRL_INLINE void store(float* p, F16 x) {
+  _mm256_storeu_ps(p, x.a);
+  _mm256_storeu_ps(p + 8, x.b);
+}
+EXITRL_INLINE void store_partial(float* p, F16 x, int n) {
+  _mm256_maskstore_ps(p, lanes_below(n), x.a);
+  _mm256_maskstore_ps(p + 8, lanes_below(n - 8), x.b);
+}
+EXITRL_INLINE F16 add(F16 x, F16 y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+EXITRL_INLINE F16 sub(F16 x, F16 y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+EXITRL_INLINE F16 mul(F16 x, F16 y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+EXITRL_INLINE F16 div(F16 x, F16 y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+EXITRL_INLINE F16 sqrt(F16 x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
+EXITRL_INLINE F16 max(F16 x, F16 y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+EXITRL_INLINE F16 min(F16 x, F16 y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+EXITRL_INLINE F16 fma(F16 x, F16 y, F16 z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+EXITRL_INLINE F16 fnma(F16 x, F16 y, F16 z) { return {_mm256_fnmadd_ps(x.a, y.a, z.a), _mm256_fnmadd_ps(x.b, y.b, z.b)}; }
+EXITRL_INLINE F16 select_lt(F16 p, F16 q, F16 x, F16 y) {
+  return {_mm256_blendv_ps(y.a, x.a, _mm256_cmp_ps(p.a, q.a, _CMP_LT_OQ)),
+          _mm256_blendv_ps(y.b, x.b, _mm256_cmp_ps(p.b, q.b, _CMP_LT_OQ))};
+}
+EXITRL_INLINE __m256 pow2_half(__m256 n) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvttps_epi32(n), _mm256_set1_epi32(127)), 23));
+}
+EXITRL_INLINE F16 pow2(F16 n) { return {pow2_half(n.a), pow2_half(n.b)}; }
+EXITRL_INLINE float fma1(float a, float b, float c) {
+  return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));
+}
+EXITRL_INLINE float reduce_add(F16 v) {
+  __m256 x = _mm256_add_ps(v.a, v.b);
+  __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  y = _mm_add_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
+}
+EXITRL_INLINE float reduce_max(F16 v) {
+  __m256 x = _mm256_max_ps(v.a, v.b);
+  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  y = _mm_max_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));
+}
+#undef EXITRL_INLINE
+}  // namespace exitrl::avx2
+#endif
+#include "core/simd/math.h"

@@ -1,0 +1,59 @@
+// The parameters of a decoder: one slab of floats, in the order below, q/k/v and gate/up side by side so that each is
+// one matrix. The same layout serves weights, gradients and optimizer moments.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/pool.h"
+#include "models/config.h"
+
+namespace exitrl {
+
+// A tensor as a checkpoint names it: a range of rows of the slab.
+struct Parameter {
+  enum class Kind { matrix, embedding, head, vector };
+  std::string name;             // Hugging Face name
+  std::vector<int64_t> shape;
+  int64_t offset = 0;           // floats from the start of the slab
+  int64_t size = 0;
+  Kind kind = Kind::matrix;
+};
+
+// Offsets into a slab.
+struct LayerLayout {
+  int64_t input_norm, qkv, qkv_bias, q_norm, k_norm, o, o_bias, post_norm, gate_up, gate_up_bias, down, down_bias;
+};
+
+struct Layout {
+  std::vector<LayerLayout> layers;
+  int64_t embedding = 0, final_norm = 0, head = 0;  // head == embedding when tied
+  int64_t size = 0;                                 // floats of the slab, padding included
+  int64_t count = 0;                                // parameters
+  std::vector<Parameter> parameters;
+  const Parameter& find(std::string_view name) const;  // throws, naming the closest parameter
+};
+Layout make_layout(const DecoderConfig& config);
+
+// Weights packed for linear_forward: made from a slab, refreshed after every update.
+struct PackedLayer {
+  float *qkv, *o, *gate_up, *down;
+};
+class PackedWeights {
+ public:
+  PackedWeights(const DecoderConfig& config, const Layout& layout);
+  void pack(Pool& pool, const float* slab);
+  std::vector<PackedLayer> layers;
+  float* head = nullptr;
+  static int64_t floats(const DecoderConfig& config);
+
+ private:
+  const DecoderConfig& config_;
+  const Layout& layout_;
+  Buffer<float> data_;
+};
+
+}  // namespace exitrl

@@ -1,0 +1,44 @@
+// Linear layers over packed weights.
+//
+//   forward   y = x W^T + bias + residual          2 T N K FLOPs
+//   backward  dx = dy W + addend, dw += dy^T x, dbias += sum_t dy      4 T N K FLOPs
+//
+// Each output element is ONE chain of fused multiply-adds with ascending reduction index that starts at 0 (forward, dx)
+// or at the old value (dw, dbias); bias, then residual/addend are added at the end. K-blocking continues the chain from
+// memory. So a result never depends on T, on the tile an element fell into, or on the number of threads, and splitting
+// the rows of dw into several calls in order gives the same bits.
+#pragma once
+#include <cstdint>
+
+#include "core/legend.h"
+#include "core/pool.h"
+
+namespace exitrl {
+
+// A weight matrix (N, K) packed in panels of 16 output features: (ceil(N/16), K, 16), missing features are zero.
+int64_t packed_weight_size(int64_t N, int64_t K);                                             // in floats
+void pack_weight(Pool& pool, const float* w /* (N, K) */, int64_t N, int64_t K, float* packed);
+
+struct LinearForward {
+  const float* x;         // (T, K)
+  const float* packed;    // packed_weight_size(N, K), 64-byte aligned
+  const float* bias;      // (N) or null
+  const float* residual;  // (T, N) or null; may be y itself
+  float* y;               // (T, N) =
+  int64_t T, N, K;
+};
+void linear_forward(Pool& pool, const LinearForward& a);
+
+struct LinearBackward {
+  const float* dy;      // (T, N)
+  const float* x;       // (T, K); only for dw
+  const float* w;       // (N, K) unpacked; only for dx
+  const float* addend;  // (T, K) or null, added to dx; may be dx itself
+  float* dx;            // (T, K) = ; or null
+  float* dw;            // (N, K) += ; or null
+  float* dbias;         // (N) += ; or null
+  int64_t T, N, K;
+};
+void linear_backward(Pool& pool, const LinearBackward& a);
+
+}  // namespace exitrl

@@ -1,0 +1,44 @@
+// Generation: paged KV cache, prefix sharing within a group, continuous batching, preemption.
+#pragma once
+#include <cstdint>
+#include <stop_token>
+#include <vector>
+
+#include "models/decoder.h"
+#include "ops/sample/sample.h"
+
+namespace exitrl {
+
+struct GenerateSettings {
+  int64_t samples_per_prompt = 1;
+  int64_t max_new_tokens = 16;
+  SamplingSettings sampling;
+  std::vector<int32_t> stop_tokens;
+  std::vector<std::vector<int32_t>> stop_sequences;
+  uint64_t seed = 0;
+  uint64_t first_sequence = 0;
+  int64_t pages = 0;            // 0: enough for max_running sequences
+  int64_t max_running = 256;
+  int64_t prefill_tokens = 2048;
+};
+
+enum class FinishReason : int8_t { stop_token = 0, stop_sequence = 1, length = 2 };
+
+// Rows in order prompt 0 sample 0, prompt 0 sample 1, ... Token columns hold prompt + completion; a stop token is kept.
+struct Generated {
+  std::vector<int32_t> offsets;        // (rows + 1)
+  std::vector<int32_t> tokens;
+  std::vector<float> logprob, raw_logprob;   // 0 on the prompt
+  std::vector<int32_t> prompt_length;  // (rows)
+  std::vector<int8_t> finish_reason;   // (rows)
+  int64_t prefill_tokens = 0, decode_steps = 0, generated_tokens = 0, preemptions = 0, peak_pages = 0, pages = 0;
+};
+
+// `prompts`: token ids with borders (prompt_count + 1). Throws on an empty prompt, an id outside the vocabulary, or a
+// prompt whose completion cannot fit max_positions or the page pool, naming the prompt.
+Generated generate(const Decoder& decoder, Pool& pool, const Policy& policy, const int32_t* prompts,
+                   const int32_t* prompt_offsets, int64_t prompt_count, const GenerateSettings& settings, std::stop_token stop);
+
+MemorySegments plan_generate(const Decoder& decoder, int64_t sequences, int64_t prompt_tokens, int64_t new_tokens);
+
+}  // namespace exitrl

@@ -1,0 +1,80 @@
+// Gradients of a policy-gradient loss over a rollout batch, and the optimizer step.
+#pragma once
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "io/batch.h"
+#include "models/decoder.h"
+#include "ops/pg_loss/pg_loss.h"
+
+namespace exitrl {
+
+struct LossSettings : PgSettings {
+  double temperature = 1.0;
+};
+
+struct TrainSettings {
+  int64_t micro_batch_tokens = 8192;
+  Recompute recompute = Recompute::none;
+};
+
+enum class Decay { none, matrices, matrices_without_embeddings };
+
+struct OptimizerSettings {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.0;
+  Decay decay = Decay::matrices;
+  double max_grad_norm = 1.0;
+};
+
+struct TrainMetrics {
+  PgSums sums;               // over trained tokens of the batch
+  int64_t micro_batches = 0;
+  double mismatch = 0;       // largest |logprob - recorded logprob|
+};
+
+struct UpdateMetrics {
+  double grad_norm = 0, clip_factor = 1;
+  int64_t step = 0;
+};
+
+class Trainer {
+ public:
+  Trainer(const Decoder& decoder, Pool& pool);
+
+  // Adds the gradient of the loss over the whole batch to the gradient slab.
+  TrainMetrics accumulate(Policy& policy, const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train,
+                          std::stop_token stop);
+  // Clip, AdamW, clear gradients, repack. Throws on a non-finite gradient norm, leaving weights as they were and
+  // clearing the gradients.
+  UpdateMetrics update(Policy& policy, const OptimizerSettings& settings);
+  void zero_gradients();
+
+  // Token-aligned logprob and entropy (first token of each sequence 0): (T) each.
+  void score(const Policy& policy, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob,
+             float* entropy, std::stop_token stop);
+  // Logits (T, V) and hidden states (L + 2, T, C); for tests and tools on small inputs.
+  void forward(const Policy& policy, const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden);
+
+  float* gradients();        // slab; allocated on first use
+  float* exp_avg();
+  float* exp_avg_sq();
+  int64_t step = 0;
+
+  static MemorySegments plan(const Decoder& decoder, int64_t micro_batch_tokens, Recompute recompute);
+
+ private:
+  struct MicroBatch;
+  void prepare(int64_t tokens, int64_t sequences, Workspace::Use use, Recompute recompute);
+  void run_forward(const Policy& policy, const MicroBatch& micro);
+
+  const Decoder& decoder_;
+  Pool& pool_;
+  Buffer<float> gradients_, exp_avg_, exp_avg_sq_;
+  std::unique_ptr<Workspace> workspace_;
+  Buffer<float> kv_, logits_, head_rows_, head_gradients_;
+};
+
+}  // namespace exitrl
