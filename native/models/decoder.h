@@ -2,6 +2,7 @@
 // a sampled token's log-probability equal to the trained one bit for bit), and its backward pass.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -83,6 +84,8 @@ class Workspace {
   float* dgate_up;    // (T, 2F)
   float* dglu;        // (T, F)
  private:
+  struct Planning {};
+  Workspace(Planning, const DecoderConfig& config, int64_t rows, Use use, Recompute recompute);
   Arena arena_;
 };
 

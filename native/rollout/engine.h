@@ -1,9 +1,11 @@
 // Generation: paged KV cache, prefix sharing within a group, continuous batching, preemption.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 #include <vector>
 
+#include "kv/pages.h"
 #include "models/decoder.h"
 #include "ops/sample/sample.h"
 
@@ -34,11 +36,31 @@ struct Generated {
   int64_t prefill_tokens = 0, decode_steps = 0, generated_tokens = 0, preemptions = 0, peak_pages = 0, pages = 0;
 };
 
-// `prompts`: token ids with borders (prompt_count + 1). Throws on an empty prompt, an id outside the vocabulary, or a
-// prompt whose completion cannot fit max_positions or the page pool, naming the prompt.
-Generated generate(const Decoder& decoder, Pool& pool, const Policy& policy, const int32_t* prompts,
-                   const int32_t* prompt_offsets, int64_t prompt_count, const GenerateSettings& settings, std::stop_token stop);
+// Keeps its cache and activations between calls; nothing else survives one.
+class Engine {
+ public:
+  Engine(const Decoder& decoder, Pool& pool) : decoder_(decoder), pool_(pool) {}
 
-MemorySegments plan_generate(const Decoder& decoder, int64_t sequences, int64_t prompt_tokens, int64_t new_tokens);
+  // `prompts`: token ids with borders (prompt_count + 1). Throws on an empty prompt, an id outside the vocabulary, or a
+  // prompt whose completion cannot fit max_positions or the page pool, naming the prompt.
+  Generated generate(const Policy& policy, const int32_t* prompts, const int32_t* prompt_offsets, int64_t prompt_count,
+                     const GenerateSettings& settings, std::stop_token stop);
+
+  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t samples_per_prompt, int64_t prompt_tokens, int64_t new_tokens);
+
+  // Gives memory back (a training step may need it).
+  void release_memory() {
+    pages_.reset();
+    workspace_.reset();
+    logits_.reset();
+  }
+
+ private:
+  const Decoder& decoder_;
+  Pool& pool_;
+  std::unique_ptr<Pages> pages_;
+  std::unique_ptr<Workspace> workspace_;
+  Buffer<float> logits_;  // (kHeadChunk, V)
+};
 
 }  // namespace exitrl

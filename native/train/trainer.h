@@ -9,6 +9,7 @@
 #include "io/batch.h"
 #include "models/decoder.h"
 #include "ops/pg_loss/pg_loss.h"
+#include "train/micro_batch.h"
 
 namespace exitrl {
 
@@ -66,15 +67,20 @@ class Trainer {
   static MemorySegments plan(const Decoder& decoder, int64_t micro_batch_tokens, Recompute recompute);
 
  private:
-  struct MicroBatch;
-  void prepare(int64_t tokens, int64_t sequences, Workspace::Use use, Recompute recompute);
+  void prepare(const MicroBatch& micro, Workspace::Use use, Recompute recompute);
   void run_forward(const Policy& policy, const MicroBatch& micro);
+  void gather_hidden(const MicroBatch& micro);
+  void run_head(const Policy& policy, const MicroBatch& micro, double temperature, float* logprob, float* entropy);
+  double batch_entropy_threshold(const Policy& policy, const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, std::stop_token stop);
+  float* slab(Buffer<float>& buffer);
 
   const Decoder& decoder_;
   Pool& pool_;
   Buffer<float> gradients_, exp_avg_, exp_avg_sq_;
   std::unique_ptr<Workspace> workspace_;
-  Buffer<float> kv_, logits_, head_rows_, head_gradients_;
+  Buffer<float> kv_;              // pages of one layer: keys, then values
+  Buffer<float> logits_;          // (kHeadChunk, V)
+  Buffer<float> head_in_, head_d_; // (N, C) hidden rows that predict trained tokens, and their gradients
 };
 
 }  // namespace exitrl

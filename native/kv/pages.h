@@ -1,0 +1,66 @@
+// The paged KV cache: fixed-size pages of 16 positions with reference counts. A page lies at the same number in every
+// layer. Shared pages are never written: writable() copies first.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/buffer.h"
+#include "models/decoder.h"
+
+namespace exitrl {
+
+class Pages {
+ public:
+  Pages(const DecoderConfig& config, int64_t count)
+      : page_(page_floats(config.K, config.D)), count_(count), layers_(config.L), keys_(config.L * count * page_), values_(config.L * count * page_),
+        references_(size_t(count), 0) {
+    reset();
+  }
+
+  // Forgets every page; the memory stays.
+  void reset() {
+    free_.clear();
+    std::fill(references_.begin(), references_.end(), 0);
+    for (int64_t p = count_ - 1; p >= 0; --p) free_.push_back(int32_t(p));
+    peak_ = 0;
+  }
+
+  KvStore store() { return {keys_.data(), values_.data(), count_ * page_, page_}; }
+  int64_t count() const { return count_; }
+  int64_t free() const { return int64_t(free_.size()); }
+  int64_t peak() const { return peak_; }
+
+  // A fresh page with one reference. The caller has checked free().
+  int32_t take() {
+    const int32_t p = free_.back();
+    free_.pop_back();
+    references_[size_t(p)] = 1;
+    peak_ = std::max(peak_, count_ - free());
+    return p;
+  }
+  void share(int32_t p) { ++references_[size_t(p)]; }
+  void release(int32_t p) {
+    if (--references_[size_t(p)] == 0) free_.push_back(p);
+  }
+  bool shared(int32_t p) const { return references_[size_t(p)] > 1; }
+
+  // A copy of page p that only the caller holds; gives up the caller's share of p.
+  int32_t copy(int32_t p) {
+    const int32_t q = take();
+    for (int64_t l = 0; l < layers_; ++l) {
+      std::memcpy(keys_.data() + (l * count_ + q) * page_, keys_.data() + (l * count_ + p) * page_, size_t(page_) * sizeof(float));
+      std::memcpy(values_.data() + (l * count_ + q) * page_, values_.data() + (l * count_ + p) * page_, size_t(page_) * sizeof(float));
+    }
+    release(p);
+    return q;
+  }
+
+ private:
+  int64_t page_, count_, layers_, peak_ = 0;
+  Buffer<float> keys_, values_;
+  std::vector<int32_t> references_;
+  std::vector<int32_t> free_;
+};
+
+}  // namespace exitrl

@@ -1,0 +1,156 @@
+#include "models/weights.h"
+
+#include "ops/matmul/matmul.h"
+
+namespace exitrl {
+namespace {
+
+// Segments start on a cache line.
+struct Cursor {
+  int64_t at = 0;
+  int64_t take(int64_t size) {
+    const int64_t offset = at;
+    at += (size + 15) & ~int64_t{15};
+    return offset;
+  }
+};
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t next = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = row[j];
+      row[j] = next;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+Layout make_layout(const DecoderConfig& c) {
+  Layout out;
+  Cursor cursor;
+  using Kind = Parameter::Kind;
+  const auto add = [&](const std::string& name, std::vector<int64_t> shape, int64_t offset, Kind kind) {
+    Parameter p{name, std::move(shape), offset, 1, kind};
+    for (int64_t n : p.shape) p.size *= n;
+    out.count += p.size;
+    out.parameters.push_back(std::move(p));
+  };
+  const int64_t q = c.H * c.D, kv = c.K * c.D;
+
+  out.embedding = cursor.take(c.V * c.C);
+  add("model.embed_tokens.weight", {c.V, c.C}, out.embedding, Kind::embedding);
+  for (int64_t l = 0; l < c.L; ++l) {
+    LayerLayout at{};
+    const std::string layer = "model.layers." + std::to_string(l) + ".";
+    at.input_norm = cursor.take(c.C);
+    add(layer + "input_layernorm.weight", {c.C}, at.input_norm, Kind::vector);
+
+    at.qkv = cursor.take(c.qkv_width() * c.C);
+    add(layer + "self_attn.q_proj.weight", {q, c.C}, at.qkv, Kind::matrix);
+    add(layer + "self_attn.k_proj.weight", {kv, c.C}, at.qkv + q * c.C, Kind::matrix);
+    add(layer + "self_attn.v_proj.weight", {kv, c.C}, at.qkv + (q + kv) * c.C, Kind::matrix);
+    if (c.qkv_bias) {
+      at.qkv_bias = cursor.take(c.qkv_width());
+      add(layer + "self_attn.q_proj.bias", {q}, at.qkv_bias, Kind::vector);
+      add(layer + "self_attn.k_proj.bias", {kv}, at.qkv_bias + q, Kind::vector);
+      add(layer + "self_attn.v_proj.bias", {kv}, at.qkv_bias + q + kv, Kind::vector);
+    }
+    if (c.qk_norm) {
+      at.q_norm = cursor.take(c.D);
+      add(layer + "self_attn.q_norm.weight", {c.D}, at.q_norm, Kind::vector);
+      at.k_norm = cursor.take(c.D);
+      add(layer + "self_attn.k_norm.weight", {c.D}, at.k_norm, Kind::vector);
+    }
+    at.o = cursor.take(c.C * q);
+    add(layer + "self_attn.o_proj.weight", {c.C, q}, at.o, Kind::matrix);
+    if (c.output_bias) {
+      at.o_bias = cursor.take(c.C);
+      add(layer + "self_attn.o_proj.bias", {c.C}, at.o_bias, Kind::vector);
+    }
+    at.post_norm = cursor.take(c.C);
+    add(layer + "post_attention_layernorm.weight", {c.C}, at.post_norm, Kind::vector);
+
+    at.gate_up = cursor.take(2 * c.F * c.C);
+    add(layer + "mlp.gate_proj.weight", {c.F, c.C}, at.gate_up, Kind::matrix);
+    add(layer + "mlp.up_proj.weight", {c.F, c.C}, at.gate_up + c.F * c.C, Kind::matrix);
+    at.down = cursor.take(c.C * c.F);
+    add(layer + "mlp.down_proj.weight", {c.C, c.F}, at.down, Kind::matrix);
+    if (c.mlp_bias) {
+      at.gate_up_bias = cursor.take(2 * c.F);
+      add(layer + "mlp.gate_proj.bias", {c.F}, at.gate_up_bias, Kind::vector);
+      add(layer + "mlp.up_proj.bias", {c.F}, at.gate_up_bias + c.F, Kind::vector);
+      at.down_bias = cursor.take(c.C);
+      add(layer + "mlp.down_proj.bias", {c.C}, at.down_bias, Kind::vector);
+    }
+    out.layers.push_back(at);
+  }
+  out.final_norm = cursor.take(c.C);
+  add("model.norm.weight", {c.C}, out.final_norm, Kind::vector);
+  if (c.tied) {
+    out.head = out.embedding;
+  } else {
+    out.head = cursor.take(c.V * c.C);
+    add("lm_head.weight", {c.V, c.C}, out.head, Kind::head);
+  }
+  out.size = cursor.at;
+  return out;
+}
+
+const Parameter& Layout::find(std::string_view name) const {
+  const Parameter* closest = nullptr;
+  size_t best = name.size() + 1;
+  for (const Parameter& p : parameters) {
+    if (p.name == name) return p;
+    if (const size_t d = edit_distance(name, p.name); d < best) best = d, closest = &p;
+  }
+  fail(ErrorCode::invalid_argument, "no parameter named \"" + std::string(name) + "\"" +
+                                        (closest ? " (did you mean \"" + closest->name + "\"?)" : std::string()));
+}
+
+int64_t PackedWeights::floats(const DecoderConfig& c) {
+  const int64_t layer = packed_weight_size(c.qkv_width(), c.C) + packed_weight_size(c.C, c.H * c.D) +
+                        packed_weight_size(2 * c.F, c.C) + packed_weight_size(c.C, c.F);
+  return c.L * layer + packed_weight_size(c.V, c.C);
+}
+
+PackedWeights::PackedWeights(const DecoderConfig& config, const Layout& layout)
+    : config_(config), layout_(layout), data_(floats(config)) {
+  float* at = data_.data();
+  const auto take = [&](int64_t N, int64_t K) {
+    float* p = at;
+    at += packed_weight_size(N, K);
+    return p;
+  };
+  const DecoderConfig& c = config;
+  for (int64_t l = 0; l < c.L; ++l) {
+    PackedLayer layer;
+    layer.qkv = take(c.qkv_width(), c.C);
+    layer.o = take(c.C, c.H * c.D);
+    layer.gate_up = take(2 * c.F, c.C);
+    layer.down = take(c.C, c.F);
+    layers.push_back(layer);
+  }
+  head = take(c.V, c.C);
+}
+
+void PackedWeights::pack(Pool& pool, const float* slab) {
+  const DecoderConfig& c = config_;
+  for (int64_t l = 0; l < c.L; ++l) {
+    const LayerLayout& at = layout_.layers[size_t(l)];
+    const PackedLayer& to = layers[size_t(l)];
+    pack_weight(pool, slab + at.qkv, c.qkv_width(), c.C, to.qkv);
+    pack_weight(pool, slab + at.o, c.C, c.H * c.D, to.o);
+    pack_weight(pool, slab + at.gate_up, 2 * c.F, c.C, to.gate_up);
+    pack_weight(pool, slab + at.down, c.C, c.F, to.down);
+  }
+  pack_weight(pool, slab + layout_.head, c.V, c.C, head);
+}
+
+}  // namespace exitrl

@@ -1,0 +1,234 @@
+#include "rollout/engine.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/rng.h"
+#include "core/status.h"
+#include "ops/head/head.h"
+#include "ops/matmul/matmul.h"
+#include "rollout/scheduler.h"
+
+namespace exitrl {
+namespace {
+
+int64_t page_count(int64_t positions) { return (positions + kLanes - 1) / kLanes; }
+
+void validate(const DecoderConfig& c, const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& s) {
+  require(s.samples_per_prompt >= 1, "samplesPerPrompt must be at least 1");
+  require(s.max_new_tokens >= 1, "maxNewTokens must be at least 1");
+  require(s.max_running >= 1 && s.prefill_tokens >= 1, "maxRunning and prefillTokens must be at least 1");
+  require(s.pages >= 0, "pages must not be negative");
+  require(s.sampling.temperature >= 0 && s.sampling.top_k >= 0, "temperature and topK must not be negative");
+  require(s.sampling.top_p > 0 && s.sampling.top_p <= 1, "topP must be in (0, 1]");
+  require(s.sampling.min_p >= 0 && s.sampling.min_p <= 1, "minP must be in [0, 1]");
+  require(s.sampling.repetition_penalty > 0, "repetitionPenalty must be above 0");
+  for (const auto& stop : s.stop_sequences) require(!stop.empty(), "a stop sequence is empty");
+  for (int64_t p = 0; p < count; ++p) {
+    const std::string prompt = "prompt " + std::to_string(p);
+    const int64_t n = offsets[p + 1] - offsets[p];
+    require(n >= 1, prompt + " is empty; give at least one token");
+    for (int64_t i = 0; i < n; ++i) {
+      const int32_t id = prompts[offsets[p] + i];
+      require(id >= 0 && id < c.V, prompt + ", position " + std::to_string(i) + ": token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(c.V));
+    }
+    require(n + s.max_new_tokens <= c.max_positions, prompt + " has " + std::to_string(n) + " tokens; with maxNewTokens " + std::to_string(s.max_new_tokens) +
+                                                         " it would pass the model's " + std::to_string(c.max_positions) + " positions");
+    const int64_t needed = page_count(n + s.max_new_tokens) + 1;
+    require(s.pages == 0 || s.pages >= needed, prompt + " needs " + std::to_string(needed) + " cache pages, but pages is " + std::to_string(s.pages));
+  }
+}
+
+// Pages that let every group's prompt and max_running samples live side by side.
+int64_t ample_pages(const int32_t* offsets, int64_t prompts, int64_t samples, int64_t max_running, int64_t new_tokens) {
+  int64_t pages = 1, longest = 0;
+  for (int64_t p = 0; p < prompts; ++p) {
+    const int64_t n = offsets[p + 1] - offsets[p];
+    pages += page_count(n);
+    longest = std::max(longest, n % kLanes);
+  }
+  const int64_t running = std::min(prompts * samples, max_running);
+  return pages + running * page_count(longest + new_tokens) + running / kLanes + 1;
+}
+
+bool ends_with(const std::vector<int32_t>& tokens, int64_t completion_begin, const std::vector<int32_t>& stop) {
+  const int64_t n = int64_t(tokens.size()) - completion_begin;
+  return n >= int64_t(stop.size()) && std::equal(stop.begin(), stop.end(), tokens.end() - std::ptrdiff_t(stop.size()));
+}
+
+// Takes one token for `s` from its logits. True when the sequence is finished.
+bool sample_next(Sequence& s, int64_t prompt_length, float* logits, int64_t V, const GenerateSettings& settings, SampleScratch& scratch) {
+  const auto random = philox(settings.seed, settings.first_sequence + uint64_t(s.row), s.tokens.size());
+  const SampledToken next = sample_row(logits, V, settings.sampling, uniform53(random[0], random[1]), s.tokens.data(), int64_t(s.tokens.size()), scratch);
+  s.tokens.push_back(next.token);
+  s.logprob.push_back(next.logprob);
+  s.raw_logprob.push_back(next.raw_logprob);
+  if (std::find(settings.stop_tokens.begin(), settings.stop_tokens.end(), next.token) != settings.stop_tokens.end()) {
+    s.finish = FinishReason::stop_token;
+    return true;
+  }
+  for (const auto& stop : settings.stop_sequences)
+    if (ends_with(s.tokens, prompt_length, stop)) {
+      s.finish = FinishReason::stop_sequence;
+      return true;
+    }
+  s.finish = FinishReason::length;
+  return int64_t(s.tokens.size()) - prompt_length >= settings.max_new_tokens;
+}
+
+// The packed rows of one step.
+struct StepRows {
+  std::vector<int32_t> tokens, positions;
+  std::vector<AttentionSpan> spans;
+  void build(const std::vector<Chunk>& chunks) {
+    tokens.clear();
+    positions.clear();
+    spans.clear();
+    for (const Chunk& chunk : chunks) {
+      const int64_t from = chunk.sequence ? chunk.sequence->cached : chunk.prefix->cached;
+      const int32_t* ids = chunk.sequence ? chunk.sequence->tokens.data() : chunk.prefix->tokens;
+      const auto& pages = chunk.sequence ? chunk.sequence->pages : chunk.prefix->pages;
+      spans.push_back({int64_t(tokens.size()), chunk.rows, from, pages.data()});
+      for (int64_t i = 0; i < chunk.rows; ++i) {
+        tokens.push_back(ids[from + i]);
+        positions.push_back(int32_t(from + i));
+      }
+    }
+  }
+};
+
+Generated collect(const std::vector<Prefix>& prefixes, const std::vector<Sequence>& sequences) {
+  Generated out;
+  out.offsets.push_back(0);
+  for (const Sequence& s : sequences) {
+    const int64_t prompt = prefixes[size_t(s.prefix)].length;
+    out.tokens.insert(out.tokens.end(), s.tokens.begin(), s.tokens.end());
+    out.logprob.resize(out.logprob.size() + size_t(prompt), 0.0f);
+    out.logprob.insert(out.logprob.end(), s.logprob.begin(), s.logprob.end());
+    out.raw_logprob.resize(out.raw_logprob.size() + size_t(prompt), 0.0f);
+    out.raw_logprob.insert(out.raw_logprob.end(), s.raw_logprob.begin(), s.raw_logprob.end());
+    require(out.tokens.size() < (size_t{1} << 31), "the rollout has more than 2^31 - 1 tokens; generate fewer sequences per call");
+    out.offsets.push_back(int32_t(out.tokens.size()));
+    out.prompt_length.push_back(int32_t(prompt));
+    out.finish_reason.push_back(int8_t(s.finish));
+    out.generated_tokens += int64_t(s.logprob.size());
+  }
+  return out;
+}
+
+}  // namespace
+
+Generated Engine::generate(const Policy& policy, const int32_t* prompts, const int32_t* offsets, int64_t prompt_count,
+                           const GenerateSettings& settings, std::stop_token stop) {
+  const DecoderConfig& c = decoder_.config;
+  validate(c, prompts, offsets, prompt_count, settings);
+  const int64_t samples = settings.samples_per_prompt;
+  const int64_t pages = settings.pages ? settings.pages : ample_pages(offsets, prompt_count, samples, settings.max_running, settings.max_new_tokens);
+  // A pool given by size is exactly that size; otherwise a larger one from an earlier call serves as well.
+  if (!pages_ || pages_->count() < pages || (settings.pages && pages_->count() != pages)) {
+    pages_.reset();
+    pages_ = std::make_unique<Pages>(c, pages);
+  }
+  pages_->reset();
+  const int64_t capacity = std::min(settings.max_running, prompt_count * samples) + settings.prefill_tokens;
+  if (!workspace_ || workspace_->rows < capacity) {
+    workspace_.reset();
+    workspace_ = std::make_unique<Workspace>(c, capacity, Workspace::Use::forward, Recompute::none);
+  }
+  if (!logits_) logits_ = Buffer<float>(kHeadChunk * (c.V + c.C));
+  float* const logits = logits_.data();
+  float* const head_rows = logits + kHeadChunk * c.V;
+
+  std::vector<Prefix> prefixes(static_cast<size_t>(prompt_count));
+  std::vector<Sequence> sequences(static_cast<size_t>(prompt_count * samples));
+  for (int64_t p = 0; p < prompt_count; ++p) {
+    prefixes[size_t(p)].tokens = prompts + offsets[p];
+    prefixes[size_t(p)].length = offsets[p + 1] - offsets[p];
+    prefixes[size_t(p)].unfinished = samples;
+    for (int64_t i = 0; i < samples; ++i) {
+      Sequence& s = sequences[size_t(p * samples + i)];
+      s.row = p * samples + i;
+      s.prefix = p;
+      s.tokens.reserve(size_t(offsets[p + 1] - offsets[p] + settings.max_new_tokens));
+      s.tokens.assign(prompts + offsets[p], prompts + offsets[p + 1]);
+    }
+  }
+
+  Scheduler scheduler(*pages_, prefixes, sequences, settings);
+  std::vector<SampleScratch> scratch(static_cast<size_t>(pool_.size()));
+  std::vector<float> first_logits;
+  StepRows rows;
+  std::vector<std::pair<const Chunk*, int64_t>> sampled;  // chunk, its last row
+  std::vector<uint8_t> is_finished;
+  int64_t prefill_tokens = 0, decode_steps = 0;
+
+  while (!scheduler.done()) {
+    if (stop.stop_requested()) fail(ErrorCode::cancelled, "the operation was cancelled");
+    const auto starting = scheduler.startable();
+    for (Sequence* s : starting) {
+      const Prefix& prefix = prefixes[size_t(s->prefix)];
+      bool finished = false;
+      if (int64_t(s->tokens.size()) == prefix.length) {
+        first_logits = prefix.logits;
+        finished = sample_next(*s, prefix.length, first_logits.data(), c.V, settings, scratch[0]);
+      }
+      scheduler.started(s, finished);
+    }
+    const auto chunks = scheduler.next_step();
+    if (chunks.empty()) {
+      if (starting.empty()) fail(ErrorCode::internal, "the rollout scheduler found nothing to run");
+      continue;
+    }
+    rows.build(chunks);
+    ++decode_steps;
+    decoder_.forward(pool_, policy, {rows.tokens.data(), rows.positions.data(), rows.spans.data(), int64_t(rows.spans.size()), int64_t(rows.tokens.size())},
+                     pages_->store(), *workspace_);
+
+    sampled.clear();
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      const Chunk& chunk = chunks[i];
+      (chunk.sequence ? chunk.sequence->cached : chunk.prefix->cached) += chunk.rows;
+      if (chunk.rows > 1 || chunk.prefix) prefill_tokens += chunk.rows;
+      if (chunk.samples) sampled.push_back({&chunk, rows.spans[i].row + chunk.rows - 1});
+    }
+    is_finished.assign(sampled.size(), 0);
+    for (size_t from = 0; from < sampled.size(); from += size_t(kHeadChunk)) {
+      const int64_t n = std::min<int64_t>(kHeadChunk, int64_t(sampled.size() - from));
+      for (int64_t i = 0; i < n; ++i)
+        std::memcpy(head_rows + i * c.C, workspace_->hidden + sampled[from + size_t(i)].second * c.C, size_t(c.C) * sizeof(float));
+      linear_forward(pool_, {head_rows, policy.packed.head, nullptr, nullptr, logits, n, c.V, c.C});
+      pool_.parallel_for(n, n * c.V < 16384 ? n : 8, [&](int64_t begin, int64_t end, int thread) {
+        for (int64_t i = begin; i < end; ++i) {
+          const Chunk& chunk = *sampled[from + size_t(i)].first;
+          float* row = logits + i * c.V;
+          if (chunk.prefix) chunk.prefix->logits.assign(row, row + c.V);
+          else is_finished[from + size_t(i)] = sample_next(*chunk.sequence, prefixes[size_t(chunk.sequence->prefix)].length, row, c.V, settings, scratch[size_t(thread)]);
+        }
+      });
+    }
+    for (size_t i = 0; i < sampled.size(); ++i)
+      if (is_finished[i]) scheduler.finished(sampled[i].first->sequence);
+  }
+
+  Generated out = collect(prefixes, sequences);
+  out.prefill_tokens = prefill_tokens;
+  out.decode_steps = decode_steps;
+  out.preemptions = scheduler.preemptions();
+  out.peak_pages = pages_->peak();
+  out.pages = pages_->count();
+  return out;
+}
+
+MemorySegments Engine::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens) {
+  const DecoderConfig& c = decoder.config;
+  std::vector<int32_t> offsets;
+  for (int64_t p = 0; p <= prompts; ++p) offsets.push_back(int32_t(p * prompt_tokens));
+  const GenerateSettings defaults;
+  const int64_t pages = ample_pages(offsets.data(), prompts, samples, defaults.max_running, new_tokens);
+  MemorySegments out = Workspace::plan(c, std::min(defaults.max_running, prompts * samples) + defaults.prefill_tokens, Workspace::Use::forward, Recompute::none);
+  out.push_back({"KV cache", 2 * c.L * pages * page_floats(c.K, c.D) * int64_t(sizeof(float))});
+  out.push_back({"logits of a chunk", kHeadChunk * (c.V + c.C) * int64_t(sizeof(float))});
+  return out;
+}
+
+}  // namespace exitrl

@@ -1,0 +1,251 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "ops/adamw/adamw.h"
+#include "ops/head/head.h"
+#include "ops/matmul/matmul.h"
+#include "ops/norm/norm.h"
+
+namespace exitrl {
+namespace {
+
+void check_cancelled(const std::stop_token& stop) {
+  if (stop.stop_requested()) fail(ErrorCode::cancelled, "the operation was cancelled");
+}
+
+int64_t kv_floats(const DecoderConfig& c, int64_t pages) { return 2 * pages * page_floats(c.K, c.D); }
+
+// Pages for `tokens` in sequences of any length: a sequence wastes less than one page.
+int64_t pages_for(int64_t tokens, int64_t sequences) { return tokens / kLanes + sequences; }
+
+const float* data_or_null(const std::vector<float>& v) { return v.empty() ? nullptr : v.data(); }
+
+// Grows only: a run's micro-batches differ a little in size.
+void reserve(Buffer<float>& buffer, int64_t floats) {
+  if (buffer.size() >= floats) return;
+  buffer.reset();
+  buffer = Buffer<float>(floats);
+}
+
+}  // namespace
+
+Trainer::Trainer(const Decoder& decoder, Pool& pool) : decoder_(decoder), pool_(pool) {}
+
+float* Trainer::slab(Buffer<float>& buffer) {
+  if (!buffer) buffer = Buffer<float>(decoder_.layout.size);
+  return buffer.data();
+}
+float* Trainer::gradients() { return slab(gradients_); }
+float* Trainer::exp_avg() { return slab(exp_avg_); }
+float* Trainer::exp_avg_sq() { return slab(exp_avg_sq_); }
+
+void Trainer::zero_gradients() {
+  if (gradients_) std::memset(gradients_.data(), 0, size_t(gradients_.size()) * sizeof(float));
+}
+
+void Trainer::prepare(const MicroBatch& micro, Workspace::Use use, Recompute recompute) {
+  const DecoderConfig& c = decoder_.config;
+  const bool fits = workspace_ && workspace_->rows >= micro.T() && workspace_->use == use && workspace_->recompute == recompute;
+  if (!fits) {
+    workspace_.reset();
+    workspace_ = std::make_unique<Workspace>(c, micro.T(), use, recompute);
+  }
+  reserve(kv_, kv_floats(c, int64_t(micro.page_numbers.size())));
+  reserve(logits_, kHeadChunk * c.V);
+  reserve(head_in_, std::max<int64_t>(1, micro.N()) * c.C);
+}
+
+void Trainer::run_forward(const Policy& policy, const MicroBatch& micro) {
+  const int64_t half = int64_t(micro.page_numbers.size()) * page_floats(decoder_.config.K, decoder_.config.D);
+  const KvStore kv{kv_.data(), kv_.data() + half, 0, page_floats(decoder_.config.K, decoder_.config.D)};
+  decoder_.forward(pool_, policy, micro.view(), kv, *workspace_);
+}
+
+void Trainer::gather_hidden(const MicroBatch& micro) {
+  const int64_t C = decoder_.config.C;
+  pool_.parallel_for(micro.N(), 256, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(head_in_.data() + i * C, workspace_->hidden + micro.rows[size_t(i)] * C, size_t(C) * sizeof(float));
+  });
+}
+
+void Trainer::run_head(const Policy& policy, const MicroBatch& micro, double temperature, float* logprob, float* entropy) {
+  const DecoderConfig& c = decoder_.config;
+  head_forward(pool_, {head_in_.data(), policy.packed.head, micro.targets.data(), logprob, entropy, logits_.data(), micro.N(), c.C, c.V, float(temperature)});
+}
+
+double Trainer::batch_entropy_threshold(const Policy& policy, const RolloutBatch& batch, const LossSettings& loss,
+                                        int64_t micro_batch_tokens, std::stop_token stop) {
+  std::vector<float> entropies, logprob;
+  MicroBatch micro;
+  const auto borders = micro_batch_borders(batch, micro_batch_tokens);
+  for (size_t m = 0; m + 1 < borders.size(); ++m) {
+    check_cancelled(stop);
+    fill(micro, batch, borders[m], borders[m + 1], Targets::loss_mask);
+    prepare(micro, Workspace::Use::forward, Recompute::none);
+    run_forward(policy, micro);
+    gather_hidden(micro);
+    const size_t at = entropies.size();
+    logprob.resize(size_t(micro.N()));
+    entropies.resize(at + size_t(micro.N()));
+    run_head(policy, micro, loss.temperature, logprob.data(), entropies.data() + at);
+  }
+  return entropy_threshold(std::move(entropies), loss.top_entropy);
+}
+
+TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train,
+                                 std::stop_token stop) {
+  const DecoderConfig& c = decoder_.config;
+  validate(batch, c, Targets::loss_mask);
+  require(loss.temperature > 0, "loss.temperature must be above 0");
+  require(train.micro_batch_tokens >= 1, "microBatchTokens must be at least 1");
+  require(loss.kl_weight == 0 || batch.ref_logprob, "klWeight is not 0, but the batch has no ref_logprob column");
+  require(loss.importance == ImportanceLevel::none || batch.logprob, "importance weights need the logprob column of the policy that sampled");
+
+  PgBatch whole;
+  whole.sequences = batch.B;
+  for (int64_t r = 0; r < batch.B; ++r)
+    for (int64_t i = 1; i < batch.tokens.length(r); ++i) whole.trained_tokens += batch.loss_mask.at(r, i);
+  TrainMetrics metrics;
+  if (whole.trained_tokens == 0) return metrics;
+  if (loss.top_entropy < 1.0) whole.entropy_threshold = batch_entropy_threshold(policy, batch, loss, train.micro_batch_tokens, stop);
+
+  float* g = gradients();
+  MicroBatch micro;
+  std::vector<float> logprob, entropy, dlogprob, dentropy;
+  const auto borders = micro_batch_borders(batch, train.micro_batch_tokens);
+  for (size_t m = 0; m + 1 < borders.size(); ++m) {
+    check_cancelled(stop);
+    fill(micro, batch, borders[m], borders[m + 1], Targets::loss_mask);
+    const int64_t N = micro.N();
+    if (N == 0) continue;
+    prepare(micro, Workspace::Use::training, train.recompute);
+    reserve(head_d_, N * c.C);
+    for (auto* v : {&logprob, &entropy, &dlogprob, &dentropy}) v->assign(size_t(N), 0.0f);
+
+    run_forward(policy, micro);
+    gather_hidden(micro);
+
+    PgTokens tokens{};
+    tokens.logprob = logprob.data();
+    tokens.entropy = entropy.data();
+    // Without a separate old policy, the one that sampled stands in.
+    tokens.old_logprob = micro.old_logprob.empty() ? data_or_null(micro.behaviour) : micro.old_logprob.data();
+    tokens.ref_logprob = data_or_null(micro.ref_logprob);
+    tokens.behaviour = data_or_null(micro.behaviour);
+    tokens.advantage = micro.advantage.data();
+    tokens.dlogprob = dlogprob.data();
+    tokens.dentropy = dentropy.data();
+    tokens.cu_trained = micro.cu_trained.data();
+    tokens.B = micro.B();
+
+    HeadFused head{head_in_.data(), policy.packed.head, policy.slab.data() + decoder_.layout.head, micro.targets.data(), logprob.data(), entropy.data(),
+                   dlogprob.data(), loss.entropy_weight != 0 ? dentropy.data() : nullptr, head_d_.data(), g + decoder_.layout.head, logits_.data(), N, c.C, c.V,
+                   float(loss.temperature), {}};
+    if (needs_sequence_pass(loss)) {
+      run_head(policy, micro, loss.temperature, logprob.data(), entropy.data());
+      metrics.sums.add(pg_loss(loss, whole, tokens));
+      head.coefficients = [](int64_t, int64_t) {};
+    } else {
+      head.coefficients = [&](int64_t begin, int64_t end) { metrics.sums.add(pg_loss_rows(loss, whole, tokens, begin, end)); };
+    }
+    head_fused(pool_, head);
+
+    if (!micro.behaviour.empty())
+      for (int64_t i = 0; i < N; ++i)
+        metrics.mismatch = std::max(metrics.mismatch, double(std::fabs(logprob[size_t(i)] - micro.behaviour[size_t(i)])));
+
+    // Rows that predict no trained token get no gradient from the head.
+    std::memset(workspace_->dh, 0, size_t(micro.T() * c.C) * sizeof(float));
+    for (int64_t i = 0; i < N; ++i)
+      std::memcpy(workspace_->dh + micro.rows[size_t(i)] * c.C, head_d_.data() + i * c.C, size_t(c.C) * sizeof(float));
+    const int64_t half = int64_t(micro.page_numbers.size()) * page_floats(c.K, c.D);
+    decoder_.backward(pool_, policy, micro.view(), micro.cu_seqlens.data(), micro.B(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, g);
+    ++metrics.micro_batches;
+  }
+  return metrics;
+}
+
+UpdateMetrics Trainer::update(Policy& policy, const OptimizerSettings& s) {
+  float* g = gradients();
+  UpdateMetrics out;
+  out.grad_norm = std::sqrt(sum_of_squares(pool_, g, decoder_.layout.size));
+  if (!std::isfinite(out.grad_norm)) {
+    zero_gradients();
+    fail(ErrorCode::invalid_argument, "the gradient norm is not finite; weights are unchanged and the gradients cleared. Lower the learning rate, or look "
+                                      "for infinite log-probabilities in the batch");
+  }
+  out.clip_factor = s.max_grad_norm > 0 ? std::min(1.0, s.max_grad_norm / (out.grad_norm + 1e-6)) : 1.0;
+  out.step = ++step;
+  float *m = exp_avg(), *v = exp_avg_sq();
+  for (const Parameter& p : decoder_.layout.parameters) {
+    const bool matrix = p.kind == Parameter::Kind::matrix || p.kind == Parameter::Kind::head;
+    const bool decayed = s.decay == Decay::matrices ? matrix || p.kind == Parameter::Kind::embedding
+                         : s.decay == Decay::matrices_without_embeddings ? matrix : false;
+    adamw(pool_, {policy.slab.data() + p.offset, g + p.offset, m + p.offset, v + p.offset, p.size, step, s.lr, s.beta1, s.beta2, s.eps,
+                  decayed ? s.weight_decay : 0.0, out.clip_factor});
+  }
+  zero_gradients();
+  policy.pack(pool_);
+  return out;
+}
+
+void Trainer::score(const Policy& policy, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob,
+                    float* entropy, std::stop_token stop) {
+  validate(batch, decoder_.config, Targets::all);
+  require(temperature > 0, "temperature must be above 0");
+  MicroBatch micro;
+  std::vector<float> lp, h;
+  const auto borders = micro_batch_borders(batch, micro_batch_tokens);
+  int64_t at = 0;
+  for (size_t m = 0; m + 1 < borders.size(); ++m) {
+    check_cancelled(stop);
+    fill(micro, batch, borders[m], borders[m + 1], Targets::all);
+    prepare(micro, Workspace::Use::forward, Recompute::none);
+    run_forward(policy, micro);
+    gather_hidden(micro);
+    lp.resize(size_t(micro.N()));
+    h.resize(size_t(micro.N()));
+    run_head(policy, micro, temperature, lp.data(), h.data());
+    std::fill(logprob + at, logprob + at + micro.T(), 0.0f);
+    std::fill(entropy + at, entropy + at + micro.T(), 0.0f);
+    for (int64_t i = 0; i < micro.N(); ++i) {
+      logprob[at + micro.rows[size_t(i)] + 1] = lp[size_t(i)];
+      entropy[at + micro.rows[size_t(i)] + 1] = h[size_t(i)];
+    }
+    at += micro.T();
+  }
+}
+
+void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden) {
+  const DecoderConfig& c = decoder_.config;
+  RolloutBatch batch;
+  batch.B = B;
+  batch.tokens = {cu_seqlens, tokens};
+  validate(batch, c, Targets::all);
+  MicroBatch micro;
+  fill(micro, batch, 0, B, Targets::all);
+  prepare(micro, Workspace::Use::forward, Recompute::none);
+  const int64_t T = micro.T(), half = int64_t(micro.page_numbers.size()) * page_floats(c.K, c.D);
+  decoder_.forward(pool_, policy, micro.view(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, [&](int64_t l, const float* x) {
+    if (hidden) std::memcpy(hidden + l * T * c.C, x, size_t(T * c.C) * sizeof(float));
+  });
+  if (hidden) std::memcpy(hidden + (c.L + 1) * T * c.C, workspace_->hidden, size_t(T * c.C) * sizeof(float));
+  if (logits) linear_forward(pool_, {workspace_->hidden, policy.packed.head, nullptr, nullptr, logits, T, c.V, c.C});
+}
+
+MemorySegments Trainer::plan(const Decoder& decoder, int64_t tokens, Recompute recompute) {
+  const DecoderConfig& c = decoder.config;
+  MemorySegments out = Workspace::plan(c, tokens, Workspace::Use::training, recompute);
+  const auto add = [&](const char* name, int64_t floats) { out.push_back({name, floats * int64_t(sizeof(float))}); };
+  add("gradients and moments", 3 * decoder.layout.size);
+  add("keys and values of one layer", kv_floats(c, pages_for(tokens, tokens / 64 + 1)));
+  add("logits of a chunk", kHeadChunk * c.V);
+  add("head rows", 2 * tokens * c.C);
+  return out;
+}
+
+}  // namespace exitrl
