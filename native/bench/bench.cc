@@ -127,8 +127,11 @@ const std::map<std::string, std::pair<size_t, Case>>& cases() {
   static const std::map<std::string, std::pair<size_t, Case>> table{
       {"peak", {0, [](Pool& pool, const Shape&, int64_t repeats) {
          constexpr int64_t kIterations = 20'000'000;
-         std::vector<float> sink(size_t(pool.size()));
-         return timed(repeats, double(pool.size()) * double(kIterations) * 6 * 16 * 2, 0, [&] { pool.run([&](int t) { sink[size_t(t)] = EXITRL_DISPATCH(peak_loop)(kIterations); }); });
+         std::vector<double> flops(static_cast<size_t>(pool.size()));
+         std::vector<float> sink(static_cast<size_t>(pool.size()));
+         BenchResult out = timed(repeats, 0, 0, [&] { pool.run([&](int t) { sink[size_t(t)] = EXITRL_DISPATCH(peak_loop)(kIterations, &flops[size_t(t)]); }); });
+         out.flops = std::accumulate(flops.begin(), flops.end(), 0.0);
+         return out;
        }}},
       {"stream", {1, [](Pool& pool, const Shape& s, int64_t repeats) {
          auto from = random_floats(s[0], 1);
