@@ -22,8 +22,11 @@ struct RowStatistics {
   float log_sum;  // log(sum), computed in double, rounded once
   float entropy;  // nats
 };
+// A logit of -inf is a token that cannot come. If any logit is NaN, sum, log_sum and entropy are NaN.
 // logits (V) unscaled; inverse_temperature multiplies them.
 RowStatistics row_statistics(const float* logits, int64_t V, float inverse_temperature);
+// The same, and exponentials[v] = exp(z - max).
+RowStatistics row_exponentials(const float* logits, int64_t V, float inverse_temperature, float* exponentials /* (V) = */);
 inline float row_logprob(const RowStatistics& s, float logit, float inverse_temperature) {
   return (logit * inverse_temperature - s.max) - s.log_sum;
 }

@@ -13,7 +13,9 @@
 //   sequence_mean : mean over sequences of (sum / max(1, trained tokens of the sequence))   GRPO
 //   token_mean    : sum / trained tokens in the batch                                        DAPO
 //   constant      : sum / (sequences * normaliser)                                           Dr. GRPO
-// With ratio = sequence_sum the clipped loss counts once per sequence (mean over sequences).
+// With ratio = sequence_sum a loss whose gradient goes through the ratio (clip, sapo) counts once per sequence (mean over
+// sequences), whatever the aggregation. Weights and the entropy rule do not touch the KL term.
+// The ratio's gradient at a bound: the unclipped branch wins ties.
 // top_entropy < 1: only tokens whose entropy is at or above the (1 - top_entropy) quantile (linear interpolation over
 // the batch's trained tokens) keep their loss; denominators still count all.
 //
@@ -74,21 +76,25 @@ struct PgTokens {
 // Sums over trained tokens (double, token order); the trainer divides by the batch's trained tokens.
 struct PgSums {
   double loss = 0;              // already normalised: add over micro-batches
-  double ratio = 0, ratio_min = 1e300, ratio_max = 0;
+  double ratio = 0, ratio_min = 1e300, ratio_max = 0;  // of single tokens, whatever the level
   double k1 = 0, k2 = 0, k3 = 0;             // approximate KL to the old policy: -log r, (log r)^2/2, r - 1 - log r
   double ref_k1 = 0, ref_k2 = 0, ref_k3 = 0; // likewise to the reference
-  double clipped_low = 0, clipped_high = 0;  // counts: r < 1 - clip_low and A < 0; r > 1 + clip_high and A > 0
-  double below = 0, above = 0;               // the same without regard to the sign of A
+  // Tokens whose ratio (of the level in use) is under the loss's lower bound with A < 0, over its upper bound with A > 0.
+  double clipped_low = 0, clipped_high = 0;
+  double below = 0, above = 0;               // tokens whose own ratio is < 1 - clip_low, > 1 + clip_high
   double entropy = 0;
-  double importance = 0, importance_dropped = 0;
+  double importance = 0, importance_dropped = 0;  // sum of the weights as applied; how many of them are 0
   int64_t tokens = 0;
   void add(const PgSums& other);
 };
 
-// True if coefficients of a token depend on other tokens of its sequence through logprob (needs a forward pass first).
+// True if coefficients of a token may depend on other tokens of its sequence through logprob (needs a forward pass first).
 bool needs_sequence_pass(const PgSettings& settings);
 // Loss, gradient by each logprob (and entropy), metrics. Arithmetic in double; results rounded once.
 PgSums pg_loss(const PgSettings& settings, const PgBatch& batch, const PgTokens& tokens);
+// The same for the tokens [begin, end) only: the row chunks of head_fused, which may cut sequences. Denominators are
+// those of the whole sequences; if needs_sequence_pass(), all of a cut sequence's logprob must be there already.
+PgSums pg_loss_rows(const PgSettings& settings, const PgBatch& batch, const PgTokens& tokens, int64_t begin, int64_t end);
 // The (1 - top_entropy) quantile with linear interpolation, as torch.quantile does.
 double entropy_threshold(std::vector<float> entropies, double top_entropy);
 

@@ -19,6 +19,10 @@ struct SamplingSettings {
 struct SampleScratch {
   std::vector<float> probabilities;  // (V)
   std::vector<int32_t> order;        // (V)
+  std::vector<double> sums;          // of blocks of probabilities
+  std::vector<float> values;         // candidates of top-k
+  std::vector<int32_t> penalised;    // distinct ids of the context, ascending
+  std::vector<float> replaced;       // their logits before the repetition penalty
 };
 
 struct SampledToken {
@@ -30,7 +34,7 @@ struct SampledToken {
 // u in [0, 1) picks by inverse transform over ascending token ids of the kept set.
 // `logits` (V) is read only, except that the repetition penalty, if on, is applied in place to the ids in `context`.
 // Without filters, logprob equals row_logprob() at this temperature bit for bit (head.h). Greedy reports logprob at
-// temperature 1.
+// temperature 1. A row with a NaN, or with nothing but -inf, gives token 0 and NaN log-probabilities.
 SampledToken sample_row(float* logits, int64_t V, const SamplingSettings& settings, double u,
                         const int32_t* context, int64_t context_count, SampleScratch& scratch);
 
