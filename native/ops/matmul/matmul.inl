@@ -1,0 +1,226 @@
+// Blocked matrix product (Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008): a panel of
+// B stays in the first-level cache, a block of A in the second, and the tile of C in registers.
+#include "ops/matmul/micro_kernel.inl"
+
+namespace exitrl::EXITRL_ISA {
+
+enum class Left { rows, columns };    // A(r, k) = a[r * lda + k]  or  a[k * lda + r]
+enum class Right { panels, matrix };  // B(k, c) in panels (ceil(cols / 16), ldb, 16)  or  b[k * ldb + c]
+
+constexpr int64_t kRowBlock = kTileRows * (kTileRows > 6 ? 16 : 24);  // rows of A in the second-level cache
+constexpr int64_t kOuterRows = kRowBlock * 4;                         // rows that share one packing of B
+constexpr int64_t kColumnBlock = 256;
+constexpr int kGroup = panels_for(kTileRows);  // panels a full tile covers
+constexpr int kMaxPanels = 8;
+
+struct Tile {
+  const float* a;
+  const float* b;
+  const float* start;
+  const float* bias;
+  const float* addend;
+  float* c;
+  int64_t depth, panel_stride, start_stride, c_stride;
+  int64_t lanes;  // valid columns of the last panel
+};
+
+EXITRL_KERNEL F16 load_lanes(const float* p, int64_t lanes) {
+  return lanes == kLanes ? load(p) : load_partial(p, int(lanes));
+}
+
+template <Left left, int Rows, int Panels>
+static void compute_tile(const Tile& t) {
+  constexpr int64_t a_row = left == Left::rows ? kRowStride : 1;
+  constexpr int64_t a_step = left == Left::rows ? 1 : kTileRows;
+  const float* b[Panels];
+  for (int p = 0; p < Panels; ++p) b[p] = t.b + p * t.panel_stride;
+  F16 tile[Rows][Panels];
+  if (t.start == nullptr) {
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+      for (int p = 0; p < Panels; ++p) tile[i][p] = zero();
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+      for (int p = 0; p < Panels; ++p)
+        tile[i][p] = load_lanes(t.start + i * t.start_stride + p * kLanes, p == Panels - 1 ? t.lanes : kLanes);
+  }
+  multiply(tile, t.depth, t.a, a_row, a_step, b, kLanes);
+#pragma GCC unroll 16
+  for (int p = 0; p < Panels; ++p) {
+    const int64_t lanes = p == Panels - 1 ? t.lanes : kLanes;
+    if (t.bias != nullptr) {
+      const F16 bias = load_lanes(t.bias + p * kLanes, lanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) tile[i][p] = add(tile[i][p], bias);
+    }
+    if (t.addend != nullptr) {
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i)
+        tile[i][p] = add(tile[i][p], load_lanes(t.addend + i * t.c_stride + p * kLanes, lanes));
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      float* const c = t.c + i * t.c_stride + p * kLanes;
+      if (lanes == kLanes) store(c, tile[i][p]); else store_partial(c, tile[i][p], int(lanes));
+    }
+  }
+}
+
+using ComputeTile = void (*)(const Tile&);
+
+// Tile functions by number of rows, for one panel, for kGroup panels, and for as many as so few rows allow.
+template <Left left>
+struct TileTable {
+  ComputeTile one[kTileRows + 1], group[kTileRows + 1], wide[kTileRows + 1];
+  TileTable() { fill<kTileRows>(); }
+
+ private:
+  template <int Rows>
+  void fill() {
+    one[Rows] = &compute_tile<left, Rows, 1>;
+    group[Rows] = &compute_tile<left, Rows, kGroup>;
+    wide[Rows] = &compute_tile<left, Rows, panels_for(Rows)>;
+    if constexpr (Rows > 1) fill<Rows - 1>();
+  }
+};
+
+static void copy_rows(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* const from = a + r * lda;
+    float* const to = out + r * kRowStride;
+    int64_t k = 0;
+    for (; k + kLanes <= depth; k += kLanes) store(to + k, load(from + k));
+    if (k < depth) store_partial(to + k, load_partial(from + k, int(depth - k)), int(depth - k));
+  }
+}
+
+// Tiles of kTileRows columns of `a`, each (depth, kTileRows). Sixteen floats are stored at a time: what is too much is
+// overwritten by the next k, and by the next tile or the end of the block.
+static void copy_columns(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
+  for (int64_t r = 0; r < rows; r += kTileRows, out += depth * kTileRows) {
+    const float* const from = a + r;
+    const int64_t left = rows - r;
+    if (left >= kLanes)
+      for (int64_t k = 0; k < depth; ++k) store(out + k * kTileRows, load(from + k * lda));
+    else
+      for (int64_t k = 0; k < depth; ++k) store(out + k * kTileRows, load_partial(from + k * lda, int(left)));
+  }
+}
+
+static void copy_panels(const float* b, int64_t ldb, int64_t cols, int64_t depth, float* out) {
+  for (int64_t c = 0; c < cols; c += kLanes, out += depth * kLanes) {
+    const float* const from = b + c;
+    if (cols - c >= kLanes)
+      for (int64_t k = 0; k < depth; ++k) store(out + k * kLanes, load(from + k * ldb));
+    else
+      for (int64_t k = 0; k < depth; ++k) store(out + k * kLanes, load_partial(from + k * ldb, int(cols - c)));
+  }
+}
+
+constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+// One block of rows, columns and depth: A and B are packed, B in panels `panel_stride` apart.
+template <Left left>
+static void compute_block(Tile t, const float* a, const float* b, int64_t rows, int64_t cols) {
+  static const TileTable<left> table;
+  const Tile origin = t;
+  const int64_t panels = (cols + kLanes - 1) / kLanes;
+  const int group = panels_for(int(std::min<int64_t>(rows, kTileRows)));
+  const ComputeTile* const grouped = rows < kTileRows ? table.wide : table.group;
+  const int64_t a_tile = left == Left::rows ? kTileRows * kRowStride : kTileRows * t.depth;
+  for (int64_t panel = 0; panel < panels;) {
+    const int width = panels - panel >= group ? group : 1;
+    const ComputeTile* const functions = width == group ? grouped : table.one;
+    const int64_t column = panel * kLanes;
+    panel += width;
+    t.lanes = panel == panels ? cols - (panel - 1) * kLanes : kLanes;
+    t.b = b + column / kLanes * t.panel_stride;
+    t.a = a;
+    t.start = origin.start ? origin.start + column : nullptr;
+    t.bias = origin.bias ? origin.bias + column : nullptr;
+    t.addend = origin.addend ? origin.addend + column : nullptr;
+    t.c = origin.c + column;
+    for (int64_t r = 0; r < rows; r += kTileRows) {
+      functions[std::min<int64_t>(rows - r, kTileRows)](t);
+      t.a += a_tile;
+      if (t.start) t.start += kTileRows * t.start_stride;
+      if (t.addend) t.addend += kTileRows * t.c_stride;
+      t.c += kTileRows * t.c_stride;
+    }
+  }
+}
+
+template <Left left, Right right>
+static void compute_product(const Product& g, Scratch& scratch) {
+  const int64_t blocks = std::max<int64_t>(1, (g.depth + kDepthBlock - 1) / kDepthBlock);
+  const int64_t depth_step = std::max<int64_t>(1, (g.depth + blocks - 1) / blocks);
+  const int64_t outer_rows = std::min(g.rows, kOuterRows);
+  const int64_t padded_cols = round_up(g.cols, kLanes);
+  const int64_t partial_stride = padded_cols + kLanes;
+
+  const int64_t a_floats = round_up(round_up(outer_rows, kTileRows) * kRowStride + kLanes, kLanes);
+  const int64_t b_floats = right == Right::panels ? 0 : std::min(kColumnBlock, padded_cols) * depth_step;
+  const int64_t partial_floats = blocks > 1 ? outer_rows * partial_stride : 0;
+  float* const a_block = scratch.reserve(a_floats + b_floats + partial_floats);
+  float* const b_block = a_block + a_floats;
+  float* const partial = b_block + b_floats;
+
+  for (int64_t r0 = 0; r0 < g.rows; r0 += outer_rows) {
+    const int64_t rows = std::min(g.rows - r0, outer_rows);
+    // At least once: with depth 0 the result is start + bias + addend.
+    for (int64_t k0 = 0; k0 == 0 || k0 < g.depth; k0 += depth_step) {
+      const int64_t depth = std::min(g.depth - k0, depth_step);
+      const bool last = k0 + depth >= g.depth;
+      if constexpr (left == Left::rows) copy_rows(g.a + r0 * g.lda + k0, g.lda, rows, depth, a_block);
+      else copy_columns(g.a + k0 * g.lda + r0, g.lda, rows, depth, a_block);
+      for (int64_t c0 = 0; c0 < g.cols; c0 += kColumnBlock) {
+        const int64_t cols = std::min(g.cols - c0, kColumnBlock);
+        Tile t{};
+        t.depth = depth;
+        t.c_stride = last ? g.ldc : partial_stride;
+        t.start_stride = k0 == 0 ? g.ldc : partial_stride;
+        const float* b;
+        if constexpr (right == Right::panels) {
+          b = g.b + c0 * g.ldb + k0 * kLanes;
+          t.panel_stride = g.ldb * kLanes;
+        } else {
+          copy_panels(g.b + k0 * g.ldb + c0, g.ldb, cols, depth, b_block);
+          b = b_block;
+          t.panel_stride = depth * kLanes;
+        }
+        for (int64_t r1 = 0; r1 < rows; r1 += kRowBlock) {
+          const int64_t at = (r0 + r1) * g.ldc + c0, partial_at = r1 * partial_stride + c0;
+          if (k0 > 0) t.start = partial + partial_at;
+          else t.start = g.start ? g.start + at : nullptr;
+          t.c = last ? g.c + at : partial + partial_at;
+          t.bias = last && g.bias ? g.bias + c0 : nullptr;
+          t.addend = last && g.addend ? g.addend + at : nullptr;
+          const float* const a = a_block + r1 * (left == Left::rows ? int64_t{kRowStride} : depth);
+          compute_block<left>(t, a, b, std::min(rows - r1, kRowBlock), cols);
+        }
+      }
+    }
+  }
+}
+
+// y = x W^T from packed panels
+void product_forward(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::panels>(g, scratch); }
+// dx = dy W
+void product_dx(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::matrix>(g, scratch); }
+// dw += dy^T x
+void product_dw(const Product& g, Scratch& scratch) { compute_product<Left::columns, Right::matrix>(g, scratch); }
+
+// sum += sum of the rows of x
+void add_rows(const float* x, int64_t stride, int64_t rows, int64_t cols, float* sum) {
+  for (int64_t c = 0; c < cols; c += kLanes) {
+    const int64_t lanes = std::min<int64_t>(cols - c, kLanes);
+    F16 total = load_lanes(sum + c, lanes);
+    for (int64_t r = 0; r < rows; ++r) total = add(total, load_lanes(x + r * stride + c, lanes));
+    if (lanes == kLanes) store(sum + c, total); else store_partial(sum + c, total, int(lanes));
+  }
+}
+
+}  // namespace exitrl::EXITRL_ISA

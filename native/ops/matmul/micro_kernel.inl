@@ -1,0 +1,49 @@
+// The innermost loop of every matrix product: a tile of C in registers, one chain of fma per element in ascending
+// depth. Included by *.inl files, once per instruction set.
+namespace exitrl::EXITRL_ISA {
+
+// Registers decide the tile: accumulators + one row of B + one broadcast element of A must fit.
+#if defined(EXITRL_ISA_AVX512)
+constexpr int kTileRows = 14;
+constexpr int kDepthBlock = 384;
+constexpr int panels_for(int rows) { return rows <= 2 ? 8 : 31 / (rows + 1); }
+#elif defined(EXITRL_ISA_PORTABLE)
+constexpr int kTileRows = 4;
+constexpr int kDepthBlock = 256;
+constexpr int panels_for(int) { return 1; }
+#else
+constexpr int kTileRows = 6;
+constexpr int kDepthBlock = 256;
+constexpr int panels_for(int rows) { return rows >= 6 ? 1 : 6 / rows; }
+#endif
+
+// Row stride of a block copied to scratch: a constant, so that one pointer addresses all rows of a tile, and no power
+// of two, so that the rows do not compete for the same cache lines.
+constexpr int kRowStride = kDepthBlock + 16;
+
+#undef EXITRL_KERNEL
+#if defined(EXITRL_ISA_PORTABLE)
+#define EXITRL_KERNEL static inline
+#else
+#define EXITRL_KERNEL static inline __attribute__((always_inline))
+#endif
+
+// tile[i][p] += sum over k < depth of a[i * a_row + k * a_step] * b[p][k * b_step .. + 16]
+template <int Rows, int Panels>
+EXITRL_KERNEL void multiply(F16 (&tile)[Rows][Panels], int64_t depth, const float* a, int64_t a_row, int64_t a_step,
+                            const float* const (&b)[Panels], int64_t b_step) {
+#pragma GCC unroll 4
+  for (int64_t k = 0; k < depth; ++k) {
+    F16 right[Panels];
+#pragma GCC unroll 16
+    for (int p = 0; p < Panels; ++p) right[p] = load(b[p] + k * b_step);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const F16 left = set1(a[i * a_row + k * a_step]);
+#pragma GCC unroll 16
+      for (int p = 0; p < Panels; ++p) tile[i][p] = fma(left, right[p], tile[i][p]);
+    }
+  }
+}
+
+}  // namespace exitrl::EXITRL_ISA
