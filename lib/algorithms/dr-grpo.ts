@@ -1,0 +1,5 @@
+import { groupMean } from './advantages.ts';
+import type { Algorithm } from './algorithm.ts';
+
+/** Dr. GRPO (arXiv 2503.20783): no division by the deviation or the length. Set loss.normaliser to the longest answer. */
+export const drGrpo: Algorithm = { advantages: groupMean, loss: { aggregation: 'constant' } };

@@ -1,0 +1,157 @@
+// The one description of a configuration: types, defaults, help, JSON Schema and error messages come from here.
+import { z } from 'zod';
+import { ALGORITHMS, type AlgorithmName } from '../algorithms/registry.ts';
+import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
+import { ENVIRONMENTS } from '../environments/registry.ts';
+import { SELF_ITERATION_REWARDS } from '../rewards/reward.ts';
+import { lossOverrides } from './loss.ts';
+
+const names = <Name extends string>(registry: Readonly<Record<Name, unknown>>): [Name, ...Name[]] =>
+  Object.keys(registry) as [Name, ...Name[]];
+
+const count = z.int().min(1);
+const share = z.number().min(0).max(1);
+
+const schedule = z.strictObject({
+  kind: z.enum(['constant', 'linear', 'cosine', 'sqrt']).default('constant').describe('How the rate decays'),
+  warmup: z.int().min(0).default(20).describe('Steps of linear warm-up; the first has lr / warmup'),
+  minRatio: share.default(0).describe('Where the decay ends, as a share of lr'),
+});
+
+const optimizer = z.strictObject({
+  lr: z.number().positive().default(1e-3).describe('Peak learning rate of AdamW'),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.95),
+  eps: z.number().positive().default(1e-8),
+  weightDecay: z.number().min(0).default(0).describe('Decoupled from the gradient'),
+  decay: z
+    .enum(['matrices', 'matrices_without_embeddings', 'none'])
+    .default('matrices')
+    .describe('Which weights decay'),
+  maxGradNorm: z.number().min(0).default(1).describe('Global norm to clip at; 0: no clipping'),
+  schedule: schedule.prefault({}),
+});
+
+const decoder = z
+  .strictObject({
+    width: count.default(64).describe('Width of the residual stream'),
+    layers: count.default(3),
+    heads: count.default(4).describe('Query heads'),
+    kvHeads: count.nullable().default(null).describe('Key and value heads; null: as many as query heads'),
+    feedForward: count.default(192).describe('Width of the SwiGLU feed-forward layers'),
+    ropeTheta: z.number().positive().default(10_000),
+    tieEmbeddings: z.boolean().default(true).describe('The output head is the embedding'),
+    initializerRange: z.number().positive().default(0.05).describe('Deviation of the initial weights'),
+  })
+  .refine((d) => d.width % d.heads === 0 && (d.width / d.heads) % 2 === 0, {
+    error: 'width must be an even multiple of heads',
+    path: ['width'],
+  })
+  .refine((d) => d.heads % (d.kvHeads ?? d.heads) === 0, { error: 'heads must be a multiple of kvHeads', path: ['heads'] });
+
+const model = z
+  .strictObject({
+    path: z.string().nullable().default(null).describe('A folder with config.json and safetensors'),
+    decoder: decoder.nullable().default(null).describe('Sizes of a fresh decoder'),
+  })
+  .refine((m) => (m.path === null) !== (m.decoder === null), {
+    error: 'give either path (a checkpoint folder) or decoder (sizes of a fresh model)',
+  });
+
+const warmup = z.strictObject({
+  steps: z.int().min(0).default(0).describe('Supervised steps on demonstrations of the environment before the loop'),
+  batch: count.default(256).describe('Demonstrations per step'),
+  optimizer: optimizer.prefault({}),
+});
+
+const curriculum = z
+  .strictObject({
+    capacity: count.default(512).describe('Entries of the task buffer (N)'),
+    minimum: z.int().min(0).default(128).describe('No replay before the buffer holds so many (B_min)'),
+    probability: share.default(0.5).describe('Probability of starting from the buffer (p)'),
+    kappa: z.number().min(0).max(500).default(10).describe('Inverse temperature of the softmax over scores'),
+    children: z.enum(['all', 'best', 'random']).default('all').describe('Attempts of a group that become start points'),
+    rescore: z.boolean().default(true).describe('A replayed start point takes the score just measured'),
+    maxDepth: count.nullable().default(null).describe('Deepest start point; null: any'),
+    instances: count.nullable().default(null).describe('Training instances; null: unlimited'),
+  })
+  .refine((c) => c.minimum <= c.capacity, { error: 'minimum exceeds capacity: no replay ever', path: ['minimum'] });
+
+const rollout = z.strictObject({
+  groups: count.default(32).describe('Prompts per step'),
+  groupSize: z.int().min(2).default(8).describe('Attempts per prompt (G)'),
+  temperature: z.number().positive().default(1),
+  topK: z.int().min(0).default(0).describe('Keep the k most likely tokens; 0: all'),
+  topP: z.number().positive().max(1).default(1),
+  minP: share.default(0),
+  maxRunning: count.default(256).describe('Sequences decoded together'),
+  pages: z.int().min(0).default(0).describe('Pages of 16 tokens in the KV cache; 0: as many as needed'),
+  prefillTokens: count.default(2048).describe('Prompt tokens processed at a time'),
+});
+
+const algorithm = z.strictObject({
+  name: z.enum(names<AlgorithmName>(ALGORITHMS)).default('grpo'),
+  loss: lossOverrides.prefault({}).describe("Changes to the algorithm's loss settings"),
+  epochs: count.default(1).describe('Updates per batch'),
+  reference: z
+    .strictObject({
+      every: z.int().min(0).default(0).describe('Steps between moves of the reference policy; 0: it stays'),
+      alpha: share.default(1).describe('reference = alpha * policy + (1 - alpha) * reference'),
+    })
+    .prefault({}),
+});
+
+const train = z.strictObject({
+  steps: count.default(200),
+  microBatchTokens: count.default(8192).describe('Tokens in one forward and backward pass'),
+  recompute: z.enum(['none', 'block']).default('none').describe('Recompute the blocks in the backward pass: less memory'),
+});
+
+const evaluation = z.strictObject({
+  every: z.int().min(0).default(10).describe('Steps between held-out evaluations while training; 0: none'),
+  during: z.array(z.int().min(0)).min(1).default([0, 4]).describe('Values of k while training'),
+  instances: count.default(256).describe('Held-out instances while training'),
+  final: z.array(z.int().min(0)).min(1).default([0, 1, 2, 4, 8, 16]).describe('Values of k at the end'),
+  finalInstances: count.default(1024).describe('Held-out instances at the end'),
+  temperature: z.number().min(0).default(1).describe('0: greedy'),
+});
+
+const run = z.strictObject({
+  checkpointEvery: count.default(50).describe('Steps between checkpoints'),
+  keep: count.default(2).describe('Newest checkpoints that are kept'),
+  rollouts: z.boolean().default(true).describe('Write rollouts/step-*.arrow'),
+});
+
+export const schema = z.strictObject({
+  seed: z.int().min(0).default(1),
+  threads: z.int().min(0).default(0).describe('CPU threads; 0: one per core'),
+  environment: z.discriminatedUnion('name', [ENVIRONMENTS.codebreak.settings]),
+  model: model,
+  warmup: warmup.prefault({}),
+  strategies: z
+    .array(z.enum(names<StrategyName>(STRATEGIES)))
+    .min(1)
+    .refine((list) => new Set(list).size === list.length, 'a strategy is listed twice')
+    .default(['improve'])
+    .describe('One arm of training each, all from the same warm-up'),
+  curriculum: curriculum.prefault({}),
+  rollout: rollout.prefault({}),
+  reward: z
+    .strictObject({
+      selfIteration: z
+        .enum(SELF_ITERATION_REWARDS)
+        .nullable()
+        .default(null)
+        .describe("Reward of self-iteration steps; null: the environment's choice"),
+    })
+    .prefault({}),
+  algorithm: algorithm.prefault({}),
+  optimizer: optimizer.prefault({}),
+  train: train.prefault({}),
+  evaluation: evaluation.prefault({}),
+  run: run.prefault({}),
+});
+
+/** A configuration with every default filled in. */
+export type Config = z.infer<typeof schema>;
+export type OptimizerConfig = Config['optimizer'];

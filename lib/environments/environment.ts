@@ -1,0 +1,51 @@
+// What an environment offers. docs/add-an-environment.md walks through writing one; test/conformance checks it.
+import type { z } from 'zod';
+import type { Random } from '../rng.ts';
+import type { SelfIterationReward } from '../rewards/reward.ts';
+import type { Attempt, Mode, Split, Verdict } from '../types.ts';
+
+/** A prompt and an answer worth imitating, for the supervised warm-up. */
+export interface Demonstration {
+  readonly prompt: Int32Array;
+  readonly answer: Int32Array;
+}
+
+/** How an answer ends: after `maxTokens`, or earlier at one of the stop tokens or sequences. */
+export interface AttemptLimits {
+  readonly maxTokens: number;
+  readonly stopTokens: readonly number[];
+  readonly stopSequences: readonly (readonly number[])[];
+}
+
+/** A family of tasks with one difficulty setting. `Instance` is its own business; the loop passes it around unread. */
+export interface Environment<Instance = unknown> {
+  readonly name: string;
+  /** Token ids are 0 .. vocabularySize - 1. */
+  readonly vocabularySize: number;
+  /** Longest prompt it makes. */
+  readonly promptTokens: number;
+  readonly attempt: AttemptLimits;
+  /** What a self-iteration step is rewarded with unless the configuration says otherwise. */
+  readonly selfIterationReward: SelfIterationReward;
+  /** Qualities worth comparing with; `chance` is that of random symbols. */
+  readonly levels: { readonly chance: number } & Readonly<Record<string, number>>;
+  /** The instance of this number: always the same one; the two splits share none. */
+  task(number: number, split: Split): Instance;
+  /** What makes the instance what it is: equal for equal content. */
+  key(instance: Instance): string;
+  /** Token ids of the request; self-iteration modes show the previous attempt and its feedback. */
+  prompt(instance: Instance, mode: Mode, previous: Attempt | null): Int32Array;
+  judge(instance: Instance, answer: Int32Array): Verdict | Promise<Verdict>;
+  /** An answer of quality 1. */
+  reference(instance: Instance): Int32Array;
+  /** One example for the warm-up, drawn from training instances; null where there is nothing to imitate. */
+  demonstration(random: Random): Demonstration | null;
+  /** Tokens for human eyes. */
+  show(tokens: Int32Array): string;
+}
+
+/** An entry of the registry: `settings` is a strict Zod object with the literal `name` and the difficulty. */
+export interface EnvironmentType<Settings> {
+  readonly settings: z.ZodType<Settings>;
+  create(settings: Settings): Environment;
+}
