@@ -2,12 +2,15 @@
 import { z } from 'zod';
 import { ALGORITHMS, type AlgorithmName } from '../algorithms/registry.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
-import { ENVIRONMENTS } from '../environments/registry.ts';
+import { ENVIRONMENTS, type EnvironmentName } from '../environments/registry.ts';
 import { SELF_ITERATION_REWARDS } from '../rewards/reward.ts';
 import { lossOverrides } from './loss.ts';
 
 const names = <Name extends string>(registry: Readonly<Record<Name, unknown>>): [Name, ...Name[]] =>
   Object.keys(registry) as [Name, ...Name[]];
+
+type Difficulty = (typeof ENVIRONMENTS)[EnvironmentName]['settings'];
+const environments = Object.values(ENVIRONMENTS).map(({ settings }) => settings) as [Difficulty, ...Difficulty[]];
 
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);
@@ -125,7 +128,7 @@ const run = z.strictObject({
 export const schema = z.strictObject({
   seed: z.int().min(0).default(1),
   threads: z.int().min(0).default(0).describe('CPU threads; 0: one per core'),
-  environment: z.discriminatedUnion('name', [ENVIRONMENTS.codebreak.settings]),
+  environment: z.discriminatedUnion('name', environments),
   model: model,
   warmup: warmup.prefault({}),
   strategies: z

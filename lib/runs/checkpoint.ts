@@ -1,0 +1,118 @@
+// Checkpoints: folders step-NNNNNN that are model folders (config.json, model.safetensors) with the training state
+// beside it. Written under another name and renamed when complete, so a folder of that name is whole.
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BufferState } from '../curriculum/buffer.ts';
+import type { NativeModel } from '../native/addon.ts';
+import { makeFolder, onDisk, readJson, syncFolder, writeAtomically } from './files.ts';
+
+/** state.json: what the loop needs beside the weights, and how long the journals were. */
+export interface SavedState {
+  readonly step: number;
+  readonly metricsBytes: number;
+  readonly timingsBytes: number;
+  readonly buffer: BufferState | null;
+}
+
+interface StateFile extends SavedState {
+  /** Sizes of the other files: a copy that was cut short is noticed. */
+  readonly files: Readonly<Record<string, number>>;
+}
+
+export interface Checkpoint {
+  readonly path: string;
+  readonly state: SavedState;
+}
+
+const WEIGHTS = 'model.safetensors';
+const OPTIMIZER = 'optimizer.safetensors';
+const CONFIG = 'config.json';
+const STATE = 'state.json';
+const NAME = /^step-(\d{6,})$/;
+
+/** step-000120 */
+export const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;
+
+/** Writes a checkpoint and deletes all but the newest `keep`. */
+export async function saveCheckpoint(folder: string, model: NativeModel, state: SavedState, keep: number): Promise<string> {
+  const path = join(folder, stepName(state.step));
+  if (existsSync(path)) return path; // the same step has the same content
+  const partial = join(folder, `.partial-${stepName(state.step)}`);
+  onDisk('delete', partial, () => rmSync(partial, { recursive: true, force: true }));
+  makeFolder(partial);
+  try {
+    await model.saveWeights(join(partial, WEIGHTS));
+    await model.saveState(join(partial, OPTIMIZER));
+    writeAtomically(join(partial, CONFIG), model.config);
+    const files = Object.fromEntries([WEIGHTS, OPTIMIZER, CONFIG].map((name) => [name, statSync(join(partial, name)).size]));
+    writeAtomically(join(partial, STATE), JSON.stringify({ ...state, files } satisfies StateFile));
+    syncFolder(partial);
+    onDisk('write', path, () => renameSync(partial, path));
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true }); // it may be what fills the disk
+    throw error;
+  }
+  syncFolder(folder);
+  for (const old of stepFolders(folder).slice(keep)) discard(folder, old);
+  return path;
+}
+
+/** The newest complete checkpoint; `warn` hears of damaged ones, which are skipped. */
+export function latestCheckpoint(folder: string, warn: (message: string) => void = () => {}): Checkpoint | null {
+  for (const name of stepFolders(folder)) {
+    const path = join(folder, name);
+    const problem = problemOf(path);
+    if (problem === null) return { path, state: readJson<StateFile>(join(path, STATE))! };
+    warn(`skipping the checkpoint ${path}: ${problem}`);
+  }
+  return null;
+}
+
+/** Removes what a killed process left half done, and checkpoints after `step`. */
+export function tidyCheckpoints(folder: string, step: number): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const number = NAME.exec(name)?.[1];
+    if (name.startsWith('.partial-') || name.startsWith('.old-')) {
+      onDisk('delete', join(folder, name), () => rmSync(join(folder, name), { recursive: true, force: true }));
+    } else if (number !== undefined && Number(number) > step) discard(folder, name);
+  }
+}
+
+/** Why a checkpoint cannot be used; null when it can. */
+export function problemOf(path: string): string | null {
+  let state: StateFile | null;
+  try {
+    state = readJson<StateFile>(join(path, STATE));
+  } catch (error) {
+    return (error as Error).message;
+  }
+  if (state === null) return `${STATE} is missing`;
+  for (const [name, size] of Object.entries(state.files)) {
+    if (!existsSync(join(path, name))) return `${name} is missing`;
+    const found = statSync(join(path, name)).size;
+    if (found !== size) return `${name} has ${found} bytes instead of ${size}`;
+  }
+  return null;
+}
+
+/** Restores moments, step and reference policy into a model loaded from the same checkpoint. */
+export const loadTrainingState = (model: NativeModel, checkpoint: Checkpoint): Promise<void> =>
+  model.loadState(join(checkpoint.path, OPTIMIZER));
+
+/** Names of checkpoint folders, newest first. */
+function stepFolders(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const steps = readdirSync(folder).filter((name) => NAME.test(name));
+  return steps.sort((a, b) => Number(NAME.exec(b)![1]) - Number(NAME.exec(a)![1]));
+}
+
+/** Renames before deleting, so that no folder with a checkpoint's name is ever partly deleted. */
+function discard(folder: string, name: string): void {
+  const trash = join(folder, `.old-${name}`);
+  onDisk('delete', join(folder, name), () => {
+    rmSync(trash, { recursive: true, force: true });
+    renameSync(join(folder, name), trash);
+    rmSync(trash, { recursive: true, force: true });
+  });
+}

@@ -1,0 +1,90 @@
+// Files of a run. A full disk or a read-only folder is an error that says which path and what to do.
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { UserError } from '../errors.ts';
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; free some space and resume the run',
+  EDQUOT: 'the disk quota is used up; free some space and resume the run',
+  EROFS: 'the file system is read-only; choose another folder with --out',
+  EACCES: 'no permission; choose another folder with --out',
+  EPERM: 'no permission; choose another folder with --out',
+  ENOTDIR: 'a part of the path is a file; choose another folder with --out',
+  EISDIR: 'there is a folder of that name',
+};
+
+/** Runs a file operation; its failure names the path. */
+export function onDisk<T>(what: string, path: string, operation: () => T): T {
+  try {
+    return operation();
+  } catch (error) {
+    throw diskError(what, path, error);
+  }
+}
+
+/** The error of a file operation in words. */
+export function diskError(what: string, path: string, error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new UserError(`cannot ${what} ${path}: ${ADVICE[code ?? ''] ?? message}`, { cause: error });
+}
+
+/** Creates a folder and its parents. */
+export function makeFolder(path: string): void {
+  onDisk('create the folder', path, () => mkdirSync(path, { recursive: true }));
+}
+
+/** Writes a file under a temporary name and renames it: a reader sees the old or the new content, never a part. */
+export function writeAtomically(path: string, content: string | Uint8Array, options: { sync?: boolean } = {}): void {
+  const temporary = `${path}.tmp`;
+  onDisk('write', path, () => {
+    try {
+      const file = openSync(temporary, 'w');
+      try {
+        writeFully(file, content);
+        if (options.sync ?? true) fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+}
+
+/** Writes all bytes; a single write may stop early. */
+export function writeFully(file: number, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+}
+
+/** Makes renames and new names inside a folder durable. Not possible on Windows, where it is skipped. */
+export function syncFolder(path: string): void {
+  if (process.platform === 'win32') return;
+  onDisk('sync the folder', path, () => {
+    const folder = openSync(path, 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  });
+}
+
+/** The parsed content of a JSON file; null when there is none. */
+export function readJson<T>(path: string): T | null {
+  if (!existsSync(path)) return null;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as T;
+  } catch (error) {
+    throw new UserError(`${path} is damaged: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Writes JSON atomically, creating the folder when needed. */
+export function writeJson(path: string, value: unknown): void {
+  makeFolder(dirname(path));
+  writeAtomically(path, `${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,51 @@
+// What a step leaves in metrics.jsonl.
+import type { TaskBuffer } from './curriculum/buffer.ts';
+import { known, mean, variance } from './statistics.ts';
+import type { Attempt, Group, PolicyUpdate, StepStats } from './types.ts';
+
+const qualities = (groups: readonly Group[]): number[] =>
+  groups.flatMap(({ attempts }) => attempts.filter((a): a is Attempt => a !== null).map(({ quality }) => quality));
+
+const meanOrNull = (values: readonly number[]): number | null => (values.length === 0 ? null : mean(values));
+
+/** Statistics of one step; null where there was nothing to average. */
+export function stepStats(step: number, groups: readonly Group[], update: PolicyUpdate, buffer: TaskBuffer): StepStats {
+  const { train, optimizer, lr } = update;
+  const attempts = groups.reduce((n, group) => n + group.attempts.length, 0);
+  const base = groups.filter(({ task }) => task.mode === 'base');
+  const improve = groups.filter(({ task }) => task.mode === 'improve');
+  const gains = improve.flatMap((group) => qualities([group]).map((quality) => quality - group.task.previous!.quality));
+  const flat = groups.filter(({ rewards }) => variance(known(rewards)) === 0).length;
+  const scores = buffer.entries.map(({ score }) => score);
+  return {
+    step: step + 1,
+    reward: meanOrNull(groups.flatMap(({ rewards }) => known(rewards))),
+    quality: meanOrNull(qualities(groups)),
+    qualityBase: meanOrNull(qualities(base)),
+    qualityImprove: meanOrNull(qualities(improve)),
+    improvement: meanOrNull(gains),
+    invalid: groups.reduce((n, group) => n + group.invalid, 0) / attempts,
+    unjudged: groups.reduce((n, group) => n + group.attempts.filter((attempt) => attempt === null).length, 0),
+    zeroVariance: flat / groups.length,
+    depth: mean(groups.map(({ task }) => task.depth)),
+    replayed: groups.filter(({ task }) => task.entry !== null).length / groups.length,
+    instances: new Set(groups.map(({ task }) => task.instance)).size,
+    bufferSize: buffer.size,
+    bufferScore: meanOrNull(scores),
+    bufferScoreMin: scores.length === 0 ? null : Math.min(...scores),
+    bufferScoreMax: scores.length === 0 ? null : Math.max(...scores),
+    bufferDepth: meanOrNull(buffer.entries.map(({ depth }) => depth)),
+    bufferAge: meanOrNull(buffer.entries.map(({ born }) => step - born)),
+    tokens: train.tokens,
+    loss: train.loss,
+    entropy: train.entropy,
+    klK3: train.klK3,
+    refKlK3: train.refKlK3,
+    clipped: train.clippedLow + train.clippedHigh,
+    ratioMin: train.ratioMin,
+    ratioMax: train.ratioMax,
+    mismatch: train.mismatch,
+    gradNorm: optimizer.gradNorm,
+    lr,
+  };
+}
