@@ -1,0 +1,85 @@
+// Where reference numbers are, and their manifests. EXIT_RL_GOLDEN names another folder of the same layout.
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { NativeModel } from '../../lib/native/addon.ts';
+import { addon } from './addon.ts';
+import { Tally, type Tolerance } from './compare.ts';
+import { TensorFile } from './safetensors.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+export const GOLDEN: string = process.env['EXIT_RL_GOLDEN'] || path.join(root, 'test/fixtures/golden');
+
+export interface GoldenCase {
+  readonly checkpoint: string;
+  readonly tolerances: Readonly<Record<string, Tolerance>>;
+}
+
+export interface Folder<Case, Extra = unknown> {
+  readonly manifest: { readonly cases: Readonly<Record<string, Case>> } & Extra;
+  readonly cases: readonly (readonly [string, Case])[];
+  readonly tally: Tally;
+  file(name: string): TensorFile;
+}
+
+/** A golden folder; a set may leave folders out, then there are no cases. Prints its count when the tests are done. */
+export function folder<Case, Extra = unknown>(name: string, options = { silent: false }): Folder<Case, Extra> {
+  const directory = path.join(GOLDEN, name);
+  const manifestPath = path.join(directory, 'manifest.json');
+  const manifest = existsSync(manifestPath) ? JSON.parse(readFileSync(manifestPath, 'utf8')) : { cases: {} };
+  const tally = new Tally(`golden/${name}`);
+  if (!options.silent) after(() => console.log(String(tally)));
+  return {
+    manifest,
+    cases: Object.entries(manifest.cases) as [string, Case][],
+    tally,
+    file: (file) => new TensorFile(path.join(directory, `${file}.safetensors`)),
+  };
+}
+
+export const checkpointPath = (name: string): string => path.join(GOLDEN, 'checkpoints', name);
+
+/** A tolerance the manifest must have. */
+export function tolerance(tolerances: Readonly<Record<string, Tolerance>>, name: string): Tolerance {
+  const found = tolerances[name];
+  if (!found) throw new Error(`the manifest has no tolerance for ${name}`);
+  return found;
+}
+
+/** Loads a checkpoint for the length of `use`. */
+export async function withModel<T>(directory: string, use: (model: NativeModel) => Promise<T>): Promise<T> {
+  const model = await addon.loadModel(directory);
+  try {
+    return await use(model);
+  } finally {
+    model.close();
+  }
+}
+
+/** A folder that is gone when `use` ends. */
+export async function withTemporary<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'exit-rl-test-'));
+  try {
+    return await use(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** The two spellings of config.json that a checkpoint comes with: the newer keys, and config.v4.json with the older. */
+export const CONFIG_SPELLINGS = ['config.json', 'config.v4.json'] as const;
+
+export async function withSpelling<T>(
+  checkpoint: string,
+  spelling: string,
+  use: (model: NativeModel) => Promise<T>,
+): Promise<T> {
+  if (spelling === 'config.json') return withModel(checkpointPath(checkpoint), use);
+  return withTemporary((directory) => {
+    cpSync(checkpointPath(checkpoint), directory, { recursive: true });
+    cpSync(path.join(directory, spelling), path.join(directory, 'config.json'));
+    return withModel(directory, use);
+  });
+}
