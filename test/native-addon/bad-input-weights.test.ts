@@ -1,0 +1,247 @@
+// Truncated and lying safetensors files, sharded or not.
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { addon } from '../support/addon.ts';
+import {
+  countBadInputs,
+  editJson,
+  type Entry,
+  type Parts,
+  readParts,
+  refused,
+  refusedFolder,
+  WEIGHTS,
+} from '../support/broken.ts';
+import { checkpointPath, withTemporary } from '../support/golden.ts';
+import { writeRawSafetensors } from '../support/safetensors.ts';
+
+countBadInputs('weights');
+
+const VICTIM = 'model.layers.0.mlp.up_proj.weight';
+const OTHER = 'model.layers.0.mlp.gate_proj.weight';
+const FILE = /model\.safetensors/;
+const FILE_AND_TENSOR = /(?=.*model\.safetensors)(?=.*model\.layers\.0\.mlp\.up_proj\.weight)/s;
+
+/** Numbers that a double cannot hold: quoted here, bare in the file. */
+const exactly = (digits: string): string => `@${digits}`;
+
+/** Rewrites the weights; `headerBytes` lies about the header's length. */
+function rewrite(change: (parts: Parts) => { text?: string; payload?: Buffer; headerBytes?: bigint }) {
+  return (directory: string): void => {
+    const parts = readParts(directory);
+    const { text, payload, headerBytes } = change(parts);
+    const header = text ?? JSON.stringify(parts.header).replaceAll(/"@(\d+)"/g, '$1');
+    writeRawSafetensors(path.join(directory, WEIGHTS), header, payload ?? parts.payload, headerBytes);
+  };
+}
+
+/** Changes the header entry of one tensor. */
+const entry = (change: (victim: Entry, header: Record<string, Entry>, payloadBytes: number) => void) =>
+  rewrite(({ header, payload }) => {
+    change(header[VICTIM]!, header, payload.length);
+    return {};
+  });
+
+const whole = (change: (file: Buffer) => Buffer | string) => (directory: string) =>
+  writeFileSync(path.join(directory, WEIGHTS), change(readParts(directory).file));
+
+const offsets = (victim: Entry): [number, number] => victim.data_offsets as [number, number];
+
+const FILES: Record<string, [(directory: string) => void, RegExp]> = {
+  'an empty file': [whole(() => ''), FILE],
+  'seven bytes': [whole((f) => f.subarray(0, 7)), FILE],
+  'only the header length': [whole((f) => f.subarray(0, 8)), FILE],
+  'cut inside the header': [whole((f) => f.subarray(0, 100)), FILE],
+  'cut inside the data': [whole((f) => f.subarray(0, f.length >> 1)), FILE],
+  'one byte short': [whole((f) => f.subarray(0, -1)), FILE],
+  'not safetensors at all': [whole(() => '<!doctype html><title>404</title>'.repeat(50)), FILE],
+  zeros: [whole((f) => Buffer.alloc(f.length)), FILE],
+  'header length 2^64 - 1': [rewrite(() => ({ headerBytes: 2n ** 64n - 1n })), FILE],
+  'header length 2^63': [rewrite(() => ({ headerBytes: 2n ** 63n })), FILE],
+  'header one byte too long for the file': [rewrite(({ file }) => ({ headerBytes: BigInt(file.length - 7) })), FILE],
+  'header length 0': [rewrite(() => ({ headerBytes: 0n })), FILE],
+  'a header that is no JSON': [rewrite(() => ({ text: '{"a":' })), FILE],
+  'a header that is an array': [rewrite(() => ({ text: '[]' })), FILE],
+  'a header nested 200000 deep': [
+    rewrite(() => ({ text: `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}` })),
+    FILE,
+  ],
+  'an entry that is a number': [
+    rewrite(({ header }) => ({ text: JSON.stringify({ ...header, [VICTIM]: 3 }) })),
+    FILE_AND_TENSOR,
+  ],
+  'two tensors of one name': [
+    rewrite(({ header }) => {
+      const text = JSON.stringify(header);
+      return { text: `${text.slice(0, -1)},${JSON.stringify(VICTIM)}:${JSON.stringify(header[OTHER])}}` };
+    }),
+    FILE_AND_TENSOR,
+  ],
+};
+
+const ENTRIES: Record<string, (victim: Entry, header: Record<string, Entry>, payloadBytes: number) => void> = {
+  'offsets behind the end of the file': (v, _h, bytes) => {
+    const [begin, end] = offsets(v);
+    v.data_offsets = [begin + bytes, end + bytes];
+  },
+  'an end behind the end of the file': (v, _h, bytes) => {
+    v.data_offsets = [offsets(v)[0], bytes + 4];
+  },
+  'offsets near 2^64': (v) => {
+    v.data_offsets = [exactly('18446744073709549568'), exactly('18446744073709551615')];
+  },
+  'negative offsets': (v) => {
+    v.data_offsets = [-4, offsets(v)[1]];
+  },
+  'fractional offsets': (v) => {
+    v.data_offsets = [offsets(v)[0] + 0.5, offsets(v)[1]];
+  },
+  'offsets that run backwards': (v) => {
+    v.data_offsets = [...offsets(v)].reverse();
+  },
+  'three offsets': (v) => {
+    v.data_offsets = [...offsets(v), 0];
+  },
+  'offsets that are text': (v) => {
+    v.data_offsets = ['0', '4'];
+  },
+  'no offsets': (v) => {
+    v.data_offsets = undefined;
+  },
+  'a range shorter than the shape': (v) => {
+    v.data_offsets = [offsets(v)[0], offsets(v)[1] - 4];
+  },
+  'a dtype nobody knows': (v) => {
+    v.dtype = 'F33';
+  },
+  'a dtype that is a number': (v) => {
+    v.dtype = 32;
+  },
+  'an integer dtype': (v) => {
+    v.dtype = 'I32';
+  },
+  'a dtype of another width': (v) => {
+    v.dtype = 'F64';
+  },
+  'no dtype': (v) => {
+    v.dtype = undefined;
+  },
+  'a shape of 2^63': (v) => {
+    v.shape = [exactly('9223372036854775808'), 1];
+  },
+  'a shape whose product overflows to 0': (v) => {
+    v.shape = [4294967296, 4294967296];
+  },
+  'a shape whose product overflows to the right size': (v) => {
+    const [rows, columns] = v.shape as [number, number];
+    v.shape = [rows, columns, 4294967296, 4294967296, 0 + 1];
+  },
+  'a shape of 1e30': (v) => {
+    v.shape = [1e30, 1];
+  },
+  'a negative shape': (v) => {
+    v.shape = (v.shape as number[]).map((n) => -n);
+  },
+  'a shape that is text': (v) => {
+    v.shape = '64x80';
+  },
+  'no shape': (v) => {
+    v.shape = undefined;
+  },
+  'a transposed shape': (v) => {
+    v.shape = [...(v.shape as number[])].reverse();
+  },
+  'a shape with one dimension': (v) => {
+    v.shape = [(v.shape as number[]).reduce((a, b) => a * b, 1)];
+  },
+  'overlapping tensors': (v, header) => {
+    v.data_offsets = [...offsets(header[OTHER]!)];
+  },
+  'a missing tensor': (_v, header) => {
+    delete header[VICTIM];
+  },
+};
+
+for (const [what, [spoil, message]] of Object.entries(FILES)) {
+  test(`weights refused: ${what}`, () => refusedFolder(what, spoil, message));
+}
+for (const [what, change] of Object.entries(ENTRIES)) {
+  test(`weights refused: ${what}`, () => refusedFolder(what, entry(change), FILE_AND_TENSOR));
+}
+
+test('weights refused: a tensor that belongs to no parameter', () =>
+  refusedFolder(
+    'a stranger',
+    rewrite(({ header, payload }) => {
+      const end = payload.length;
+      const text = JSON.stringify({
+        ...header,
+        'model.stranger': { dtype: 'F32', shape: [1], data_offsets: [end, end + 4] },
+      });
+      return { text, payload: Buffer.concat([payload, Buffer.alloc(4)]) };
+    }),
+    /model\.stranger/,
+  ));
+
+test('weights refused: no file, a folder in its place', async () => {
+  await refusedFolder('no weights', (d) => rmSync(path.join(d, WEIGHTS)), FILE);
+  await refusedFolder(
+    'a folder',
+    (d) => {
+      rmSync(path.join(d, WEIGHTS));
+      mkdirSync(path.join(d, WEIGHTS));
+    },
+    FILE,
+  );
+});
+
+const sharded = checkpointPath('llama-sharded');
+const INDEX = 'model.safetensors.index.json';
+
+test('shards refused', { skip: !existsSync(sharded) }, async () => {
+  const spoils: Record<string, [(index: Record<string, unknown>) => void, RegExp]> = {
+    'no weight_map': [
+      (index) => {
+        delete index['weight_map'];
+      },
+      /index\.json/,
+    ],
+    'a weight_map that is a list': [
+      (index) => {
+        index['weight_map'] = [];
+      },
+      /index\.json/,
+    ],
+    'a shard that does not exist': [
+      (index) => {
+        (index['weight_map'] as Record<string, string>)[VICTIM] = 'model-9.safetensors';
+      },
+      /model-9\.safetensors/,
+    ],
+    'a shard outside the folder': [
+      (index) => {
+        (index['weight_map'] as Record<string, string>)[VICTIM] = '../../secret.safetensors';
+      },
+      /secret/,
+    ],
+    'a tensor that the map leaves out': [
+      (index) => {
+        delete (index['weight_map'] as Record<string, string>)[VICTIM];
+      },
+      /up_proj/,
+    ],
+  };
+  for (const [what, [change, message]] of Object.entries(spoils)) {
+    await withTemporary(async (directory) => {
+      cpSync(sharded, directory, { recursive: true });
+      editJson(path.join(directory, INDEX), change);
+      await refused(
+        what,
+        async () => (await addon.loadModel(directory)).close(),
+        message,
+        /^(ERR_INVALID_FILE|ERR_IO)$/,
+      );
+    });
+  }
+});
