@@ -145,7 +145,8 @@ TEST(sampling_never_picks_what_has_no_probability) {
     // The last tokens are dropped: u next to 1 falls back to the last one kept.
     Floats falling(V);
     for (int64_t v = 0; v < V; ++v) falling[v] = float(-v);
-    CHECK(sample_row(falling.data(), V, {.top_k = 7}, 1 - 0x1.0p-53, kNoContext, 0, scratch).token == 6);
+    for (const double u : {1 - 0x1.0p-53, 1.0})
+      CHECK(sample_row(falling.data(), V, {.top_k = 7}, u, kNoContext, 0, scratch).token == 6);
     CHECK(sample_row(falling.data(), V, {.top_k = 7}, 0, kNoContext, 0, scratch).token == 0);
   }
 }

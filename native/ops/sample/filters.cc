@@ -1,6 +1,7 @@
 #include "ops/sample/filters.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 
@@ -44,34 +45,44 @@ void keep_top_k(const float* logits, int64_t V, int64_t k, float* exponentials, 
 }
 
 void keep_top_p(int64_t V, float top_p, double total, float* exponentials, SampleScratch& scratch) {
-  // All tokens up to this size together hold less than 1 - top_p, so none of them is kept: only the rest is ordered.
-  const float negligible = float(std::max(0.0, 1.0 - double(top_p)) * total / double(V) * 0.999);
-  auto& order = scratch.order;
-  order.clear();
-  for (int64_t v = 0; v < V; ++v) {
-    if (exponentials[v] > negligible) order.push_back(int32_t(v));
-    else exponentials[v] = 0.0f;
-  }
-  const auto better = [&](int32_t i, int32_t j) {
-    return exponentials[i] != exponentials[j] ? exponentials[i] > exponentials[j] : i < j;
-  };
-  // Halve the range that holds the cut: a selection by mass in linear time.
+  // Exponentials lie in [0, 1]; the upper bits of a float order them. One pass adds up the mass of each sixteenth of an
+  // octave, which leaves the order of a single bucket to be found.
+  constexpr int kShift = 19;
+  constexpr uint32_t kBuckets = (std::bit_cast<uint32_t>(1.0f) >> kShift) + 1;
+  auto& mass = scratch.mass;
+  mass.assign(kBuckets, 0.0);
+  for (int64_t v = 0; v < V; ++v)
+    if (exponentials[v] > 0.0f) mass[std::bit_cast<uint32_t>(exponentials[v]) >> kShift] += exponentials[v];
   const double wanted = double(top_p) * total;
   double above = 0;
-  auto begin = order.begin(), end = order.end();
+  uint32_t cut = kBuckets - 1;
+  while (cut > 0 && above + mass[cut] < wanted) above += mass[cut--];
+
+  auto& keys = scratch.keys;  // (exponential, the lower id first) as one integer, larger is better
+  keys.clear();
+  for (int64_t v = 0; v < V; ++v) {
+    const uint32_t bits = std::bit_cast<uint32_t>(exponentials[v]);
+    if (bits >> kShift == cut) keys.push_back(uint64_t{bits} << 32 | uint32_t(~uint32_t(v)));
+  }
+  // Halve the range that holds the cut: a selection by mass in linear time. Sums within a bucket are exact in double.
+  auto begin = keys.begin(), end = keys.end();
   while (end - begin > 1) {
     const auto middle = begin + (end - begin) / 2;
-    std::nth_element(begin, middle, end, better);
-    double mass = 0;
-    for (auto i = begin; i != middle; ++i) mass += exponentials[*i];
-    if (above + mass < wanted) {
-      above += mass;
+    std::nth_element(begin, middle, end, std::greater<uint64_t>());
+    double part = 0;
+    for (auto i = begin; i != middle; ++i) part += std::bit_cast<float>(uint32_t(*i >> 32));
+    if (above + part < wanted) {
+      above += part;
       begin = middle;
     } else {
       end = middle;
     }
   }
-  for (auto i = end; i != order.end(); ++i) exponentials[*i] = 0.0f;
+  const uint64_t worst = end == keys.begin() ? 0 : *std::min_element(begin, end);
+  for (int64_t v = 0; v < V; ++v) {
+    const uint32_t bits = std::bit_cast<uint32_t>(exponentials[v]);
+    if ((uint64_t{bits} << 32 | uint32_t(~uint32_t(v))) < worst) exponentials[v] = 0.0f;
+  }
 }
 
 void keep_min_p(int64_t V, float min_p, float* exponentials) {

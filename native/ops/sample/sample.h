@@ -18,9 +18,10 @@ struct SamplingSettings {
 // Scratch of one thread, reused between rows.
 struct SampleScratch {
   std::vector<float> probabilities;  // (V)
-  std::vector<int32_t> order;        // (V)
   std::vector<double> sums;          // of blocks of probabilities
   std::vector<float> values;         // candidates of top-k
+  std::vector<double> mass;          // buckets of top-p
+  std::vector<uint64_t> keys;        // candidates of top-p
   std::vector<int32_t> penalised;    // distinct ids of the context, ascending
   std::vector<float> replaced;       // their logits before the repetition penalty
 };
