@@ -1,5 +1,4 @@
-// Policy-gradient losses: gradients against finite differences, formulas on small batches. (test/conformance compares with
-// reference trainers.)
+// Policy-gradient losses: gradients against finite differences, formulas on small batches.
 #include "agree.h"
 #include "ops/pg_loss/pg_loss.h"
 
