@@ -1,0 +1,214 @@
+// Rollout = training, bit for bit: over cache sizes that force preemption, chunked prefill, batch sizes and threads.
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "check.h"
+#include "core/rng.h"
+#include "rollout/engine.h"
+#include "train/trainer.h"
+
+using namespace exitrl;
+
+namespace {
+
+DecoderConfig small_config(bool qk_norm, int64_t window) {
+  DecoderConfig c;
+  c.family = "qwen3";
+  c.V = 53, c.C = 24, c.L = 2, c.H = 4, c.K = 2, c.D = 8, c.F = 40;
+  c.max_positions = 200;
+  c.qk_norm = qk_norm;
+  c.qkv_bias = !qk_norm;
+  c.tied = qk_norm;
+  c.windows.assign(size_t(c.L), window);
+  return c;
+}
+
+void randomise(Policy& policy, Pool& pool, uint64_t seed) {
+  for (int64_t i = 0; i < policy.slab.size(); ++i) policy.slab[i] = (float(philox(seed, 1, uint64_t(i))[0]) * 0x1p-32f - 0.5f) * 0.6f;
+  policy.pack(pool);
+}
+
+struct Prompts {
+  std::vector<int32_t> tokens, offsets{0};
+  void add(int64_t n, int64_t V) {
+    for (int64_t i = 0; i < n; ++i) tokens.push_back(int32_t(philox(99, uint64_t(n), uint64_t(i))[0] % uint32_t(V)));
+    offsets.push_back(int32_t(tokens.size()));
+  }
+  int64_t count() const { return int64_t(offsets.size()) - 1; }
+};
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+GenerateSettings settings_for(int64_t samples, int64_t new_tokens, float temperature) {
+  GenerateSettings s;
+  s.samples_per_prompt = samples;
+  s.max_new_tokens = new_tokens;
+  s.sampling.temperature = temperature;
+  s.stop_tokens = {7};
+  s.seed = 5;
+  return s;
+}
+
+RolloutBatch view(const Generated& g) {
+  RolloutBatch batch;
+  batch.B = int64_t(g.prompt_length.size());
+  batch.tokens = {g.offsets.data(), g.tokens.data()};
+  return batch;
+}
+
+}  // namespace
+
+TEST(engine_is_exact_whatever_the_schedule) {
+  for (const auto& [qk_norm, window] : {std::pair{false, 0}, {true, 0}, {false, 8}}) {
+    const Decoder decoder(small_config(qk_norm, window));
+    Pool one(1);
+    Policy policy(decoder.config, decoder.layout);
+    randomise(policy, one, 3);
+    Prompts prompts;
+    for (int64_t n : {5, 16, 1, 33, 48, 17}) prompts.add(n, decoder.config.V);
+
+    const GenerateSettings base = settings_for(5, 30, 0.8f);
+    Engine engine(decoder, one);
+    const Generated want = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), prompts.count(), base, {});
+    CHECK(want.preemptions == 0);
+    CHECK(want.prompt_length.size() == 30);
+
+    bool preempted = false;
+    for (int threads : {1, 3})
+      for (int64_t pages : {0, 7, 9, 23})
+        for (int64_t running : {1, 4, 64})
+          for (int64_t prefill : {1, 7, 2048}) {
+            Pool pool(threads);
+            Engine other(decoder, pool);
+            GenerateSettings s = base;
+            s.pages = pages, s.max_running = running, s.prefill_tokens = prefill;
+            const Generated got = other.generate(policy, prompts.tokens.data(), prompts.offsets.data(), prompts.count(), s, {});
+            CHECK(got.tokens == want.tokens);
+            CHECK(same_bits(got.logprob, want.logprob));
+            CHECK(same_bits(got.raw_logprob, want.raw_logprob));
+            CHECK(got.finish_reason == want.finish_reason);
+            preempted = preempted || got.preemptions > 0;
+          }
+    CHECK(preempted);
+
+    // Training's log-probability of the same tokens.
+    Trainer trainer(decoder, one);
+    std::vector<float> logprob(want.tokens.size()), entropy(want.tokens.size());
+    for (int64_t budget : {1, 100, 4096}) {
+      trainer.score(policy, view(want), 0.8f, budget, logprob.data(), entropy.data(), {});
+      for (size_t r = 0; r < want.prompt_length.size(); ++r)
+        for (int32_t t = want.offsets[r] + want.prompt_length[r]; t < want.offsets[r + 1]; ++t) CHECK(logprob[size_t(t)] == want.logprob[size_t(t)]);
+    }
+  }
+}
+
+TEST(engine_samples_are_keyed_by_sequence_not_by_place) {
+  const Decoder decoder(small_config(false, 0));
+  Pool pool(2);
+  Policy policy(decoder.config, decoder.layout);
+  randomise(policy, pool, 4);
+  Prompts prompts;
+  for (int64_t n : {9, 9, 21}) prompts.add(n, decoder.config.V);
+  Engine engine(decoder, pool);
+  GenerateSettings s = settings_for(4, 20, 1.0f);
+  const Generated all = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 3, s, {});
+  // The third prompt alone, with the ids its rows had.
+  s.first_sequence = 8;
+  const Generated alone = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data() + 2, 1, s, {});
+  const std::vector<int32_t> tail(all.tokens.begin() + all.offsets[8], all.tokens.end());
+  CHECK(tail == alone.tokens);
+}
+
+TEST(engine_stops) {
+  const Decoder decoder(small_config(false, 0));
+  Pool pool(1);
+  Policy policy(decoder.config, decoder.layout);
+  randomise(policy, pool, 6);
+  Prompts prompts;
+  prompts.add(4, decoder.config.V);
+  Engine engine(decoder, pool);
+  GenerateSettings s = settings_for(1, 40, 1.0f);
+  s.stop_tokens.clear();
+  const Generated free = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 1, s, {});
+  CHECK(free.finish_reason[0] == int8_t(FinishReason::length));
+  CHECK(free.tokens.size() == 44);
+  s.stop_sequences = {{free.tokens[10], free.tokens[11]}};
+  const Generated stopped = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 1, s, {});
+  CHECK(stopped.finish_reason[0] == int8_t(FinishReason::stop_sequence));
+  CHECK(stopped.tokens.size() <= 12);
+  CHECK(std::equal(stopped.tokens.begin(), stopped.tokens.end(), free.tokens.begin()));
+  s.stop_tokens = {free.tokens[4]};
+  const Generated first = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 1, s, {});
+  CHECK(first.finish_reason[0] == int8_t(FinishReason::stop_token));
+  CHECK(first.tokens.size() == 5);
+}
+
+TEST(engine_refuses_what_cannot_work) {
+  const Decoder decoder(small_config(false, 0));
+  Pool pool(1);
+  Policy policy(decoder.config, decoder.layout);
+  randomise(policy, pool, 6);
+  Engine engine(decoder, pool);
+  const auto fails = [&](std::vector<int32_t> tokens, GenerateSettings s) {
+    const int32_t offsets[] = {0, int32_t(tokens.size())};
+    try {
+      engine.generate(policy, tokens.data(), offsets, 1, s, {});
+      return false;
+    } catch (const Error& e) {
+      return e.code == ErrorCode::invalid_argument;
+    }
+  };
+  const GenerateSettings good = settings_for(1, 4, 1.0f);
+  CHECK(fails({}, good));
+  CHECK(fails({53}, good));
+  CHECK(fails({-1}, good));
+  CHECK(fails(std::vector<int32_t>(197, 1), good));
+  GenerateSettings few = good;
+  few.pages = 1;
+  CHECK(fails({1, 2}, few));
+  CHECK(!fails({1, 2}, good));
+}
+
+TEST(gradients_do_not_depend_on_micro_batches_recompute_or_threads) {
+  const Decoder decoder(small_config(false, 8));
+  Pool one(1), three(3);
+  Policy policy(decoder.config, decoder.layout);
+  randomise(policy, one, 8);
+  Prompts prompts;
+  for (int64_t n : {9, 20, 1}) prompts.add(n, decoder.config.V);
+  Engine engine(decoder, one);
+  const Generated g = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 3, settings_for(3, 25, 1.0f), {});
+  RolloutBatch batch = view(g);
+  std::vector<uint8_t> bits((g.tokens.size() + 7) / 8);
+  std::vector<float> advantage;
+  for (int64_t r = 0; r < batch.B; ++r) {
+    for (int32_t t = g.offsets[size_t(r)] + g.prompt_length[size_t(r)]; t < g.offsets[size_t(r) + 1]; ++t) bits[size_t(t) / 8] |= uint8_t(1 << (t % 8));
+    advantage.push_back(float(r % 3) - 0.9f);
+  }
+  batch.loss_mask = {g.offsets.data(), bits.data(), 0};
+  batch.logprob = {g.offsets.data(), g.logprob.data()};
+  batch.advantage = advantage.data();
+
+  for (Aggregation aggregation : {Aggregation::token_mean, Aggregation::sequence_mean}) {
+    LossSettings loss;
+    loss.aggregation = aggregation;
+    std::vector<float> want;
+    for (Pool* pool : {&one, &three})
+      for (int64_t budget : {10000, 60, 1})
+        for (Recompute recompute : {Recompute::none, Recompute::block}) {
+          Trainer trainer(decoder, *pool);
+          const TrainMetrics metrics = trainer.accumulate(policy, batch, loss, {budget, recompute}, {});
+          CHECK(metrics.mismatch == 0);
+          CHECK(metrics.sums.ratio_min == 1 && metrics.sums.ratio_max == 1);
+          const std::vector<float> got(trainer.gradients(), trainer.gradients() + decoder.layout.size);
+          if (want.empty()) want = got;
+          CHECK(same_bits(got, want));
+        }
+    double norm = 0;
+    for (float x : want) norm += double(x) * x;
+    CHECK(norm > 0);
+  }
+}
