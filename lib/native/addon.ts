@@ -171,7 +171,12 @@ export interface NativeModel {
   ): Promise<{ logprob: Float32Array; entropy: Float32Array }>;
   generate(prompts: ColumnDescription, settings: GenerateSettings, cancel?: CancelToken): Promise<GenerateResult>;
   /** Adds the gradient of the loss over the batch. Columns: lib/batch/schema.ts. */
-  accumulate(batch: ColumnDescription, loss: LossSettings, train: TrainSettings, cancel?: CancelToken): Promise<TrainMetrics>;
+  accumulate(
+    batch: ColumnDescription,
+    loss: LossSettings,
+    train: TrainSettings,
+    cancel?: CancelToken,
+  ): Promise<TrainMetrics>;
   /** Clips, takes one AdamW step, clears the gradients and repacks the weights. Refuses a non-finite gradient norm. */
   update(settings: OptimizerSettings): Promise<UpdateMetrics>;
   zeroGradients(): void;
@@ -230,7 +235,9 @@ export interface Addon {
   /** Detaches a native ArrayBuffer and drops JavaScript's share at once. */
   release(buffer: ArrayBuffer): void;
   /** Reads tensors of one safetensors file (any dtype widened to float32, integers kept). For tests and tools. */
-  readSafetensors(path: string): { name: string; dtype: string; shape: number[]; data: Float32Array | Float64Array | Int32Array | Uint8Array }[];
+  readSafetensors(
+    path: string,
+  ): { name: string; dtype: string; shape: number[]; data: Float32Array | Float64Array | Int32Array | Uint8Array }[];
   /** Runs one kernel benchmark natively; the bench/ folder lists the cases. */
   bench(op: string, shape: readonly number[], repeats: number): { seconds: number[]; flops: number; bytes: number };
   /** Advantage-free unit access to the loss op (golden/policy): everything per trained token. */
