@@ -62,7 +62,7 @@ function describeColumn(data: Data, name: string): ColumnDescription {
   if (hasOffsets(type)) buffers.push(fixed(data.valueOffsets));
   // Everything but bits is sliced already: `offset` counts bits only.
   if (DataType.isBool(type)) buffers.push(bits(data.values as Uint8Array, offset, length));
-  else if (data.children.length === 0) buffers.push(fixed(data.values as ArrayBufferView | undefined));
+  else if (!type.children) buffers.push(fixed(data.values as ArrayBufferView | undefined));
   const children = data.children.map((child, i) => describe(child, type.children[i]!.name));
   const dictionary = DataType.isDictionary(type) ? dictionaryOf(data) : null;
   return { format, name, length, nullCount, buffers, children, dictionary };
@@ -124,7 +124,7 @@ export function toRecordBatch({ buffer, rows, columns, offsetsByteOffset }: Nati
     const child: Data = makeData({ type, data: values, length, nullCount: 0 } as never);
     if (!list) return child;
     return makeData({
-      type: new List(new Field('item', type, false)),
+      type: new List<Int32>(new Field('item', type as Int32, false)),
       length: rows,
       nullCount: 0,
       valueOffsets: offsets,
