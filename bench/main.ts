@@ -1,0 +1,79 @@
+// exit-rl bench: runs the named benchmarks (all without a name), prints Markdown, writes JSON when asked.
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { environmentFacts } from '../lib/runs/facts.ts';
+import { gemm } from './gemm.ts';
+import { generate } from './generate.ts';
+import { grpo } from './grpo.ts';
+import { handover } from './handover.ts';
+import { ops } from './ops.ts';
+import { addon } from './support/engine.ts';
+import type { BenchOptions } from './support/options.ts';
+import { markdown, type Report } from './support/report.ts';
+import { train } from './train.ts';
+
+const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Report>>> = {
+  ops,
+  gemm,
+  train,
+  generate,
+  grpo,
+  handover,
+};
+
+const USAGE = `exit-rl bench [${Object.keys(BENCHMARKS).join('|')}]... [options]
+
+  --threads N              of ours and of every peer (2)
+  --repeats N              interleaved rounds; medians are reported (7)
+  --no-peers               only ours
+  --only TEXT              only cases whose name contains TEXT
+  --micro-batch-tokens N   of our training steps (8192)
+  --json FILE              everything measured
+
+Peers run in the Python that EXIT_RL_PEER_PYTHON names (default: python3).`;
+
+function positive(text: string | undefined, fallback: number): number {
+  const value = text === undefined ? fallback : Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`"${text}" is not a positive number`);
+  return value;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    threads: { type: 'string' },
+    repeats: { type: 'string' },
+    'no-peers': { type: 'boolean' },
+    only: { type: 'string' },
+    'micro-batch-tokens': { type: 'string' },
+    json: { type: 'string' },
+    help: { type: 'boolean' },
+  },
+});
+const unknown = positionals.filter((name) => !(name in BENCHMARKS));
+if (values.help || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`no benchmark named ${unknown.join(', ')}`);
+  console.log(USAGE);
+  process.exit(unknown.length > 0 ? 2 : 0);
+}
+
+const options: BenchOptions = {
+  threads: positive(values.threads, 2),
+  repeats: positive(values.repeats, 7),
+  peers: !values['no-peers'],
+  only: values.only ?? null,
+  microBatchTokens: positive(values['micro-batch-tokens'], 8192),
+};
+const reports: Report[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
+  const report = await BENCHMARKS[name]!(options);
+  console.log(markdown(report));
+  reports.push(report);
+}
+if (values.json !== undefined) {
+  const results = reports.map(({ name, title, data }) => ({ name, title, data }));
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ facts: environmentFacts(addon.doctor()), options, results }, null, 2)}\n`,
+  );
+}

@@ -1,0 +1,28 @@
+"""One training step (forward, backward, AdamW) in PyTorch eager, fp32. `library`: torch (llama.py) or transformers."""
+import peer
+import torch
+import torch.nn.functional as F
+from llama import Llama, hugging_face
+
+s = peer.settings()
+torch.set_num_threads(s["threads"])
+torch.manual_seed(0)
+by_hand = s["library"] == "torch"
+model = Llama(s["model"]) if by_hand else hugging_face(s["model"])
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
+tokens = torch.randint(s["model"]["vocabulary"], (s["sequences"], s["length"]))
+
+
+def step(_request):
+    if by_hand:
+        logits = model.logits(model.hidden(tokens)[:, :-1])
+    else:
+        logits = model(tokens).logits[:, :-1]
+    F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+step(None)
+peer.serve(step, version=f"torch {torch.__version__}", parameters=sum(p.numel() for p in model.parameters()))

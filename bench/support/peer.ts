@@ -1,0 +1,91 @@
+// A peer lives in a Python process of its own: one line in, one repeat, one line out. Where it is not installed, its row
+// says so and how to install it.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const python = process.env['EXIT_RL_PEER_PYTHON'] || 'python3';
+/** Sources, not compiled: two folders up from dist/bench/support. */
+const scripts = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));
+
+export const INSTALL =
+  'peer not installed: create a Python environment, `pip install torch transformers trl datasets`, and name its python in EXIT_RL_PEER_PYTHON';
+
+interface Answer {
+  readonly ready?: boolean;
+  readonly version?: string;
+  readonly seconds?: number | number[];
+}
+
+export class Peer {
+  readonly name: string;
+  version = '';
+  #child: ChildProcess;
+  #lines: AsyncIterator<string>;
+  #log = '';
+
+  private constructor(name: string, script: string, settings: object) {
+    this.name = name;
+    this.#child = spawn(python, [scripts + script, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child.on('error', (error) => {
+      this.#log += error.message;
+    });
+    this.#child.stdin?.on('error', () => {});
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#log = (this.#log + chunk.toString()).slice(-4000);
+    });
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** Starts a peer and waits for its warm-up; null, with the reason, when it cannot run here. */
+  static async start(
+    name: string,
+    script: string,
+    settings: object,
+  ): Promise<Peer | { name: string; missing: string }> {
+    if (!existsSync(scripts + script))
+      return { name, missing: `bench/peers/${script} is not part of this installation` };
+    const peer = new Peer(name, script, settings);
+    const answer = await peer.#answer().catch(() => null);
+    if (answer?.ready) {
+      peer.version = answer.version ?? '';
+      return peer;
+    }
+    peer.stop();
+    const absent = /ModuleNotFoundError|ENOENT/.test(peer.#log);
+    return { name, missing: absent || peer.#log === '' ? INSTALL : `failed: ${peer.#log.trim().split('\n').at(-1)}` };
+  }
+
+  /** One repeat; the peer times itself, so that pipes and JSON do not count. */
+  async run(request: object = {}): Promise<number[]> {
+    this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
+    const { seconds } = await this.#answer();
+    return typeof seconds === 'number' ? [seconds] : (seconds ?? []);
+  }
+
+  stop(): void {
+    this.#child.stdin?.end();
+    this.#child.kill();
+  }
+
+  async #answer(): Promise<Answer> {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.name} ended early: ${this.#log.trim()}`);
+    return JSON.parse(value) as Answer;
+  }
+}
+
+/** Starts peers one after the other, since each warms up on all threads. */
+export async function startPeers(
+  wanted: readonly (readonly [name: string, script: string, settings: object])[],
+): Promise<{ running: Peer[]; missing: { name: string; missing: string }[] }> {
+  const running: Peer[] = [];
+  const missing: { name: string; missing: string }[] = [];
+  for (const [name, script, settings] of wanted) {
+    const peer = await Peer.start(name, script, settings);
+    if (peer instanceof Peer) running.push(peer);
+    else missing.push(peer);
+  }
+  return { running, missing };
+}

@@ -1,0 +1,47 @@
+// One supervised training step, forward, backward and AdamW, against PyTorch eager.
+import { demonstrationBatch } from '../lib/batch/supervised.ts';
+import { describeBatch } from '../lib/native/bridge.ts';
+import { CONTEST_COLUMNS, contest, contestRows, type Measured, timed } from './support/contest.ts';
+import { ADAMW, createModel, LOSS, OURS, version } from './support/engine.ts';
+import { MODELS, type ModelName, randomSequences } from './support/models.ts';
+import type { BenchOptions } from './support/options.ts';
+import type { Cell, Report } from './support/report.ts';
+
+const LENGTH = 128;
+const TOKENS: Record<ModelName, number> = { '135k': 4096, '4.3M': 8192, '124M': 1024 };
+
+export async function train(options: BenchOptions): Promise<Report> {
+  const rows: Cell[][] = [];
+  const data: Record<string, Measured[]> = {};
+  for (const [name, tokens] of Object.entries(TOKENS) as [ModelName, number][]) {
+    const label = `${name} parameters, ${tokens} tokens`;
+    if (options.only !== null && !label.includes(options.only)) continue;
+    const shape = MODELS[name];
+    const sequences = tokens / LENGTH;
+    const model = await createModel(shape, options);
+    const batch = describeBatch(
+      demonstrationBatch(
+        randomSequences(sequences, LENGTH, shape.vocabulary).map((s) => ({
+          prompt: s.subarray(0, 1),
+          answer: s.subarray(1),
+        })),
+      ),
+    );
+    const step = async (): Promise<void> => {
+      await model.accumulate(
+        batch,
+        { ...LOSS, loss: 'nll' },
+        { microBatchTokens: options.microBatchTokens, recompute: 'none' },
+      );
+      await model.update(ADAMW);
+    };
+    const ours = { name: OURS, version: version(options), run: () => timed(step) };
+    const settings = { threads: options.threads, library: 'torch', model: shape, sequences, length: LENGTH };
+    const measured = await contest(ours, [['PyTorch eager', 'train_step.py', settings]], options);
+    model.close();
+    rows.push(...contestRows(label, measured));
+    data[label] = measured;
+  }
+  const notes = ['fp32; sequences of 128 tokens; forward, backward, clipping, AdamW.'];
+  return { name: 'train', title: 'Training step', columns: CONTEST_COLUMNS, rows, notes, data };
+}
