@@ -123,13 +123,8 @@ export function toRecordBatch({ buffer, rows, columns, offsetsByteOffset }: Nati
     const values = new View(buffer, byteOffset, format === 'b' ? (length + 7) >> 3 : length);
     const child: Data = makeData({ type, data: values, length, nullCount: 0 } as never);
     if (!list) return child;
-    return makeData({
-      type: new List<Int32>(new Field('item', type as Int32, false)),
-      length: rows,
-      nullCount: 0,
-      valueOffsets: offsets,
-      child,
-    });
+    const listType: DataType = new List(new Field('item', type, false));
+    return makeData({ type: listType, length: rows, nullCount: 0, valueOffsets: offsets, child } as never);
   });
   const fields = columns.map(({ name }, i) => new Field(name, children[i]!.type, false));
   const data = makeData({ type: new Struct(fields), length: rows, nullCount: 0, children });
