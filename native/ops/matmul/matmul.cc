@@ -1,6 +1,7 @@
 #include "ops/matmul/matmul.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "ops/matmul/product.h"
 

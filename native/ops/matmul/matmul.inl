@@ -4,14 +4,13 @@
 
 namespace exitrl::EXITRL_ISA {
 
-enum class Left { rows, columns };    // A(r, k) = a[r * lda + k]  or  a[k * lda + r]
+// Left: A(r, k) = a[r * lda + k]  or  a[k * lda + r]
 enum class Right { panels, matrix };  // B(k, c) in panels (ceil(cols / 16), ldb, 16)  or  b[k * ldb + c]
 
 constexpr int64_t kRowBlock = kTileRows * (kTileRows > 6 ? 16 : 24);  // rows of A in the second-level cache
 constexpr int64_t kOuterRows = kRowBlock * 4;                         // rows that share one packing of B
 constexpr int64_t kColumnBlock = 256;
 constexpr int kGroup = panels_for(kTileRows);  // panels a full tile covers
-constexpr int kMaxPanels = 8;
 
 struct Tile {
   const float* a;
@@ -23,10 +22,6 @@ struct Tile {
   int64_t depth, panel_stride, start_stride, c_stride;
   int64_t lanes;  // valid columns of the last panel
 };
-
-EXITRL_KERNEL F16 load_lanes(const float* p, int64_t lanes) {
-  return lanes == kLanes ? load(p) : load_partial(p, int(lanes));
-}
 
 template <Left left, int Rows, int Panels>
 static void compute_tile(const Tile& t) {
@@ -63,8 +58,7 @@ static void compute_tile(const Tile& t) {
     }
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      float* const c = t.c + i * t.c_stride + p * kLanes;
-      if (lanes == kLanes) store(c, tile[i][p]); else store_partial(c, tile[i][p], int(lanes));
+      store_lanes(t.c + i * t.c_stride + p * kLanes, tile[i][p], lanes);
     }
   }
 }
@@ -119,8 +113,6 @@ static void copy_panels(const float* b, int64_t ldb, int64_t cols, int64_t depth
       for (int64_t k = 0; k < depth; ++k) store(out + k * kLanes, load_partial(from + k * ldb, int(cols - c)));
   }
 }
-
-constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 // One block of rows, columns and depth: A and B are packed, B in panels `panel_stride` apart.
 template <Left left>
@@ -219,7 +211,7 @@ void add_rows(const float* x, int64_t stride, int64_t rows, int64_t cols, float*
     const int64_t lanes = std::min<int64_t>(cols - c, kLanes);
     F16 total = load_lanes(sum + c, lanes);
     for (int64_t r = 0; r < rows; ++r) total = add(total, load_lanes(x + r * stride + c, lanes));
-    if (lanes == kLanes) store(sum + c, total); else store_partial(sum + c, total, int(lanes));
+    store_lanes(sum + c, total, lanes);
   }
 }
 

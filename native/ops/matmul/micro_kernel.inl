@@ -21,16 +21,19 @@ constexpr int panels_for(int rows) { return rows >= 6 ? 1 : 6 / rows; }
 // of two, so that the rows do not compete for the same cache lines.
 constexpr int kRowStride = kDepthBlock + 16;
 
-#undef EXITRL_KERNEL
+#undef EXITRL_ALWAYS_INLINE
 #if defined(EXITRL_ISA_PORTABLE)
-#define EXITRL_KERNEL static inline
+#define EXITRL_ALWAYS_INLINE inline
 #else
-#define EXITRL_KERNEL static inline __attribute__((always_inline))
+#define EXITRL_ALWAYS_INLINE inline __attribute__((always_inline))
 #endif
+
+// Whether the rows of the left operand lie in rows or in columns of memory.
+enum class Left { rows, columns };
 
 // tile[i][p] += sum over k < depth of a[i * a_row + k * a_step] * b[p][k * b_step .. + 16]
 template <int Rows, int Panels>
-EXITRL_KERNEL void multiply(F16 (&tile)[Rows][Panels], int64_t depth, const float* a, int64_t a_row, int64_t a_step,
+static EXITRL_ALWAYS_INLINE void multiply(F16 (&tile)[Rows][Panels], int64_t depth, const float* a, int64_t a_row, int64_t a_step,
                             const float* const (&b)[Panels], int64_t b_step) {
 #pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k) {
@@ -43,6 +46,27 @@ EXITRL_KERNEL void multiply(F16 (&tile)[Rows][Panels], int64_t depth, const floa
 #pragma GCC unroll 16
       for (int p = 0; p < Panels; ++p) tile[i][p] = fma(left, right[p], tile[i][p]);
     }
+  }
+}
+
+constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+static EXITRL_ALWAYS_INLINE F16 load_lanes(const float* p, int64_t lanes) {
+  return lanes == kLanes ? load(p) : load_partial(p, int(lanes));
+}
+
+static EXITRL_ALWAYS_INLINE void store_lanes(float* p, F16 x, int64_t lanes) {
+  if (lanes == kLanes) store(p, x); else store_partial(p, x, int(lanes));
+}
+
+// Calls body(std::integral_constant<int, n>) for a runtime n in 1 .. Max.
+template <int Max, class Body>
+static EXITRL_ALWAYS_INLINE void with_constant(int64_t n, Body&& body) {
+  if constexpr (Max == 1) {
+    body(std::integral_constant<int, 1>{});
+  } else {
+    if (n == Max) body(std::integral_constant<int, Max>{});
+    else with_constant<Max - 1>(n, body);
   }
 }
 

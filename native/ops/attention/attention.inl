@@ -1,0 +1,248 @@
+// One tile of attention: consecutive query rows of one span and all query heads of one kv head, against every key they
+// may see. Row m of the tile is query row m / group, head m % group.
+#include "ops/matmul/micro_kernel.inl"
+
+namespace exitrl::EXITRL_ISA {
+
+// Wide groups of pages (or of head-width chunks) are halved until they fit what is left.
+constexpr int64_t panel_group(int widest, int64_t left) {
+  int64_t group = 1;
+  while (group * 2 <= widest && group * 2 <= left) group *= 2;
+  return group;
+}
+
+struct AttentionTile {
+  const AttentionForward& a;
+  const AttentionSpan& span;
+  int64_t head = 0;      // kv head
+  int64_t group = 0;     // query heads per kv head
+  int64_t first = 0;     // first query row of the tile, counted from span.row
+  int64_t position = 0;  // its position in the sequence
+  int64_t rows = 0;      // rows of the tile: query rows * group
+  int64_t base = 0;      // first key position of the tile, at a page border
+  int64_t end = 0;       // one past the last key position
+
+  float* queries = nullptr;  // blocks of kDepthBlock along the head width: (blocks, rows, kRowStride)
+  float* scores = nullptr;   // blocks of kDepthBlock along the keys:       (blocks, rows, kRowStride); later the exponentials
+  float* sums = nullptr;     // (rows)
+  float* padded = nullptr;   // (keys, 16): last values of the head width when it is no multiple of 16
+
+  int64_t last_key(int64_t m) const { return position + m / group; }
+  int64_t first_key(int64_t m) const { return a.window > 0 ? std::max<int64_t>(0, last_key(m) - a.window + 1) : 0; }
+  int64_t page_offset(int64_t page) const { return span.pages[page] * a.page_stride + head * a.D * kLanes; }
+  float* score(int64_t m, int64_t key) const {
+    const int64_t k = key - base;
+    return scores + (k / kDepthBlock * rows + m) * kRowStride + k % kDepthBlock;
+  }
+
+  void copy_queries() const {
+    for (int64_t m = 0; m < rows; ++m) {
+      const float* const q = a.q + (span.row + first + m / group) * a.q_stride + (head * group + m % group) * a.D;
+      for (int64_t d = 0; d < a.D; d += kDepthBlock) {
+        float* const to = queries + (d / kDepthBlock * rows + m) * kRowStride;
+        std::memcpy(to, q + d, size_t(std::min<int64_t>(kDepthBlock, a.D - d)) * sizeof(float));
+      }
+    }
+  }
+
+  template <int Rows, int Pages>
+  void score_pages(int64_t m, int64_t page) const {
+    F16 tile[Rows][Pages];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+      for (int p = 0; p < Pages; ++p) tile[i][p] = zero();
+    const float* keys[Pages];
+    for (int p = 0; p < Pages; ++p) keys[p] = a.keys + page_offset(page + p);
+    for (int64_t d = 0;; d += kDepthBlock) {
+      const int64_t depth = std::min<int64_t>(kDepthBlock, a.D - d);
+      multiply(tile, depth, queries + (d / kDepthBlock * rows + m) * kRowStride, kRowStride, 1, keys, kLanes);
+      if (d + depth >= a.D) break;
+      for (int p = 0; p < Pages; ++p) keys[p] += kDepthBlock * kLanes;
+    }
+    const F16 scale = set1(a.scale);
+#pragma GCC unroll 16
+    for (int p = 0; p < Pages; ++p) {
+      float* const to = score(m, (page + p) * kLanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) store(to + i * kRowStride, mul(tile[i][p], scale));
+    }
+  }
+
+  void compute_scores() const {
+    for (int64_t m = 0; m < rows; m += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, rows - m);
+      const int64_t end_page = last_key(m + count - 1) / kLanes + 1;
+      with_constant<kTileRows>(count, [&](auto constant) {
+        constexpr int Rows = decltype(constant)::value;
+        constexpr int Widest = panels_for(Rows);
+        for (int64_t page = first_key(m) / kLanes; page < end_page;) {
+          const int64_t pages = panel_group(Widest, end_page - page);
+          if (Widest >= 8 && pages == 8) score_pages<Rows, Widest >= 8 ? 8 : 1>(m, page);
+          else if (Widest >= 4 && pages == 4) score_pages<Rows, Widest >= 4 ? 4 : 1>(m, page);
+          else if (Widest >= 2 && pages == 2) score_pages<Rows, Widest >= 2 ? 2 : 1>(m, page);
+          else score_pages<Rows, 1>(m, page);
+          page += pages;
+        }
+      });
+    }
+  }
+
+  // Scores of row m become exponentials; keys outside its window become 0.
+  void softmax_row(int64_t m) const {
+    const int64_t from = first_key(m), to = last_key(m);
+    const int64_t begin = from / kLanes * kLanes, stop = to / kLanes * kLanes + kLanes;
+    const float infinity = __builtin_inff();
+    for (int64_t key = begin; key < from; ++key) *score(m, key) = -infinity;
+    for (int64_t key = to + 1; key < stop; ++key) *score(m, key) = -infinity;
+
+    F16 top = set1(-infinity);
+    for (int64_t key = begin, next; key < stop; key = next) {
+      next = std::min(stop, base + round_up(key - base + 1, kDepthBlock));
+      const float* const s = score(m, key);
+      for (int64_t k = 0; k < next - key; k += kLanes) top = max(load(s + k), top);
+    }
+    const float row_max = reduce_max(top);
+    const F16 maximum = set1(row_max);
+    F16 total = zero();
+    for (int64_t key = begin, next; key < stop; key = next) {
+      next = std::min(stop, base + round_up(key - base + 1, kDepthBlock));
+      float* const s = score(m, key);
+      for (int64_t k = 0; k < next - key; k += kLanes) {
+        const F16 p = exp(sub(load(s + k), maximum));
+        store(s + k, p);
+        total = add(total, p);
+      }
+    }
+    sums[m] = reduce_add(total);
+    if (a.lse) {
+      const int64_t row = span.row + first + m / group;
+      a.lse[row * a.H + head * group + m % group] = row_max + std::log(sums[m]);
+    }
+  }
+
+  // Where the values of a page begin for one chunk of the head width, and how far one key is from the next.
+  struct Values {
+    const AttentionTile& t;
+    int64_t chunk;
+    bool is_padded;
+    int64_t step() const { return is_padded ? kLanes : t.a.D; }
+    const float* page(int64_t index) const {
+      if (is_padded) return t.padded + (index * kLanes - t.base) * kLanes;
+      return t.a.values + t.page_offset(index) + chunk * kLanes;
+    }
+  };
+
+  void copy_padded_values(int64_t chunk) const {
+    const int64_t lanes = a.D - chunk * kLanes;
+    for (int64_t key = base; key < end; ++key) {
+      const float* const v = a.values + page_offset(key / kLanes) + key % kLanes * a.D + chunk * kLanes;
+      store(padded + (key - base) * kLanes, load_partial(v, int(lanes)));
+    }
+  }
+
+  // Keys [from, to) added to row `Row` of the tile alone.
+  template <int Row, int Rows, int Chunks>
+  EXITRL_ALWAYS_INLINE void accumulate_row(F16 (&tile)[Rows][Chunks], const Values& values, int64_t m, int64_t from,
+                                    int64_t to) const {
+    for (int64_t key = from; key < to; ++key) {
+      const float* const v = values.page(key / kLanes) + key % kLanes * values.step();
+      const F16 p = set1(*score(m + Row, key));
+#pragma GCC unroll 16
+      for (int c = 0; c < Chunks; ++c) tile[Row][c] = fma(p, load(v + c * kLanes), tile[Row][c]);
+    }
+  }
+
+  // Keys in [low, high) of every row, row by row: the rows of a tile begin and end at different keys, and a key that a
+  // row may not see must not touch it (0 * NaN is NaN).
+  template <int Rows, int Chunks, int Row = 0>
+  EXITRL_ALWAYS_INLINE void accumulate_ends(F16 (&tile)[Rows][Chunks], const Values& values, int64_t m, int64_t low,
+                                     int64_t high) const {
+    accumulate_row<Row>(tile, values, m, std::max(low, first_key(m + Row)),
+                        std::min(high, last_key(m + Row) + 1));
+    if constexpr (Row + 1 < Rows) accumulate_ends<Rows, Chunks, Row + 1>(tile, values, m, low, high);
+  }
+
+  template <int Rows, int Chunks>
+  void output_chunks(int64_t m, const Values& values) const {
+    F16 tile[Rows][Chunks];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+      for (int c = 0; c < Chunks; ++c) tile[i][c] = zero();
+    // Every row sees the keys [common, common_end).
+    const int64_t common = first_key(m + Rows - 1);
+    const int64_t common_end = std::max(common, last_key(m) + 1);
+    accumulate_ends<Rows, Chunks>(tile, values, m, 0, common);
+    for (int64_t key = common, next; key < common_end; key = next) {
+      next = std::min(common_end, key / kLanes * kLanes + kLanes);
+      const float* const v = values.page(key / kLanes) + key % kLanes * values.step();
+      const float* chunk[Chunks];
+      for (int c = 0; c < Chunks; ++c) chunk[c] = v + c * kLanes;
+      multiply(tile, next - key, score(m, key), kRowStride, 1, chunk, values.step());
+    }
+    accumulate_ends<Rows, Chunks>(tile, values, m, common_end, end);
+    const int64_t lanes = std::min<int64_t>(kLanes, a.D - (values.chunk + Chunks - 1) * kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const F16 sum = set1(sums[m + i]);
+      const int64_t row = span.row + first + (m + i) / group, h = head * group + (m + i) % group;
+      float* const o = a.o + (row * a.H + h) * a.D + values.chunk * kLanes;
+#pragma GCC unroll 16
+      for (int c = 0; c < Chunks; ++c)
+        store_lanes(o + c * kLanes, div(tile[i][c], sum), c == Chunks - 1 ? lanes : kLanes);
+    }
+  }
+
+  void compute_output() const {
+    const int64_t full = a.D / kLanes;
+    const bool ragged = a.D % kLanes != 0;
+    if (ragged) copy_padded_values(full);
+    for (int64_t m = 0; m < rows; m += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, rows - m);
+      with_constant<kTileRows>(count, [&](auto constant) {
+        constexpr int Rows = decltype(constant)::value;
+        constexpr int Widest = panels_for(Rows);
+        for (int64_t chunk = 0; chunk < full;) {
+          const int64_t chunks = panel_group(Widest, full - chunk);
+          const Values values{*this, chunk, false};
+          if (Widest >= 8 && chunks == 8) output_chunks<Rows, Widest >= 8 ? 8 : 1>(m, values);
+          else if (Widest >= 4 && chunks == 4) output_chunks<Rows, Widest >= 4 ? 4 : 1>(m, values);
+          else if (Widest >= 2 && chunks == 2) output_chunks<Rows, Widest >= 2 ? 2 : 1>(m, values);
+          else output_chunks<Rows, 1>(m, values);
+          chunk += chunks;
+        }
+        if (ragged) output_chunks<Rows, 1>(m, Values{*this, full, true});
+      });
+    }
+  }
+};
+
+void attention_tile(const AttentionForward& a, const AttentionSpan& span, int64_t head, int64_t first,
+                    int64_t query_rows, Scratch& scratch) {
+  AttentionTile t{a, span};
+  t.head = head;
+  t.group = a.H / a.K;
+  t.first = first;
+  t.position = span.position + first;
+  t.rows = query_rows * t.group;
+  t.base = t.first_key(0) / kLanes * kLanes;
+  t.end = t.position + query_rows;
+
+  const int64_t keys = round_up(t.end - t.base, kLanes);
+  const int64_t query_floats = round_up(a.D, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
+  const int64_t score_floats = round_up(keys, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
+  const int64_t sum_floats = round_up(t.rows, kLanes);
+  const int64_t padded_floats = a.D % kLanes == 0 ? 0 : keys * kLanes;
+  t.queries = scratch.reserve(query_floats + score_floats + sum_floats + padded_floats);
+  t.scores = t.queries + query_floats;
+  t.sums = t.scores + score_floats;
+  t.padded = t.sums + sum_floats;
+
+  t.copy_queries();
+  t.compute_scores();
+  for (int64_t m = 0; m < t.rows; ++m) t.softmax_row(m);
+  t.compute_output();
+}
+
+}  // namespace exitrl::EXITRL_ISA

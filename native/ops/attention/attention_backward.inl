@@ -1,0 +1,246 @@
+// Gradient of attention for one sequence and one kv head. Query tiles of every head of the group are taken in order,
+// each against blocks of keys (as FlashAttention-2, Dao, arXiv 2307.08691, but with dK and dV in scratch):
+//
+//   P  = exp(Q K^T * scale - lse)      dV += P^T dO      dP = dO V^T
+//   dS = P * (dP - delta) * scale      dK += dS^T Q      dQ += dS K      delta = sum over d of dO * O
+#include "ops/matmul/micro_kernel.inl"
+
+namespace exitrl::EXITRL_ISA {
+
+constexpr int64_t kQueryTile = kTileRows * (kTileRows > 6 ? 8 : 16);
+constexpr int64_t kKeyBlock = kDepthBlock / 2;
+
+// Right operand of a product: rows `step` apart, chunks of 16 columns side by side in blocks of kDepthBlock columns.
+struct Operand {
+  const float* data;
+  int64_t step, block_stride;
+  const float* chunk(int64_t c) const {
+    const int64_t column = c * kLanes;
+    return data + column / kDepthBlock * block_stride + column % kDepthBlock;
+  }
+};
+
+// A(r, k) = a[r * kRowStride + k]  or  a[k * kRowStride + r]
+template <Left left, int Rows, int Chunks>
+static void accumulate_tile(const float* a, const Operand& b, int64_t first_chunk, int64_t depth, float* c,
+                            int64_t c_stride) {
+  constexpr int64_t a_row = left == Left::rows ? kRowStride : 1, a_step = left == Left::rows ? 1 : kRowStride;
+  const float* right[Chunks];
+  for (int p = 0; p < Chunks; ++p) right[p] = b.chunk(first_chunk + p);
+  F16 tile[Rows][Chunks];
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+    for (int p = 0; p < Chunks; ++p) tile[i][p] = load(c + i * c_stride + (first_chunk + p) * kLanes);
+  multiply(tile, depth, a, a_row, a_step, right, b.step);
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+    for (int p = 0; p < Chunks; ++p) store(c + i * c_stride + (first_chunk + p) * kLanes, tile[i][p]);
+}
+
+// c (count, chunks * 16) += A B for up to kTileRows rows
+template <Left left>
+static void accumulate_rows(int64_t count, const float* a, const Operand& b, int64_t chunks, int64_t depth, float* c,
+                            int64_t c_stride) {
+  constexpr int kPair = panels_for(kTileRows);
+  with_constant<kTileRows>(count, [&](auto constant) {
+    constexpr int Rows = decltype(constant)::value;
+    int64_t chunk = 0;
+    for (; chunk + kPair <= chunks; chunk += kPair)
+      accumulate_tile<left, Rows, kPair>(a, b, chunk, depth, c, c_stride);
+    for (; chunk < chunks; ++chunk) accumulate_tile<left, Rows, 1>(a, b, chunk, depth, c, c_stride);
+  });
+}
+
+struct SequenceGradient {
+  const AttentionBackward& a;
+  int64_t row;     // first row of the sequence
+  int64_t length;
+  int64_t head;    // kv head
+  int64_t width;   // D rounded up to 16
+  int64_t stride;  // of a fused row
+
+  // For the sequence; missing positions and lanes are zero.
+  float* key_panels;    // (pages, D, 16)
+  float* value_panels;  // (pages, D, 16)
+  float* keys;          // (length, width)
+  float* dk;            // (length, width)
+  float* dv;            // (length, width)
+  // For a tile of queries: blocks of kDepthBlock along the head width, (blocks, kQueryTile, kRowStride).
+  float* queries;
+  float* d_outputs;
+  float* dq;     // (kQueryTile, width)
+  float* delta;  // (kQueryTile)
+  float* lse;    // (kQueryTile)
+  // For a tile of queries and a block of keys: (kQueryTile, kRowStride).
+  float* p;   // scores, then probabilities
+  float* ds;  // dP, then dS
+
+  int64_t first_key(int64_t i) const { return a.window > 0 ? std::max<int64_t>(0, i - a.window + 1) : 0; }
+
+  static void copy_row(const float* from, int64_t n, int64_t padded, float* to) {
+    for (int64_t d = 0; d < padded; d += kLanes)
+      store(to + d, load_lanes(from + d, std::min<int64_t>(kLanes, n - d)));
+  }
+
+  void copy_keys_and_values() const {
+    for (int64_t j = 0; j < round_up(length, kLanes); ++j) {
+      float* const k_panel = key_panels + j / kLanes * a.D * kLanes + j % kLanes;
+      float* const v_panel = value_panels + j / kLanes * a.D * kLanes + j % kLanes;
+      if (j >= length) {
+        for (int64_t d = 0; d < a.D; ++d) k_panel[d * kLanes] = v_panel[d * kLanes] = 0;
+        continue;
+      }
+      const float* const k = a.qkv + (row + j) * stride + (a.H + head) * a.D;
+      const float* const v = k + a.K * a.D;
+      for (int64_t d = 0; d < a.D; ++d) {
+        k_panel[d * kLanes] = k[d];
+        v_panel[d * kLanes] = v[d];
+      }
+      copy_row(k, a.D, width, keys + j * width);
+    }
+    std::memset(dk, 0, size_t(length * width) * sizeof(float));
+    std::memset(dv, 0, size_t(length * width) * sizeof(float));
+  }
+
+  void copy_tile(int64_t q_head, int64_t first, int64_t rows) const {
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t token = row + first + r;
+      const float* const q = a.qkv + token * stride + q_head * a.D;
+      const float* const d_o = a.d_o + (token * a.H + q_head) * a.D;
+      const float* const o = a.o + (token * a.H + q_head) * a.D;
+      for (int64_t d = 0; d < a.D; d += kDepthBlock) {
+        const int64_t at = (d / kDepthBlock * kQueryTile + r) * kRowStride;
+        const int64_t n = std::min<int64_t>(kDepthBlock, a.D - d);
+        copy_row(q + d, n, round_up(n, kLanes), queries + at);
+        copy_row(d_o + d, n, round_up(n, kLanes), d_outputs + at);
+      }
+      F16 sum = zero();
+      for (int64_t d = 0; d < a.D; d += kLanes) {
+        const int64_t lanes = std::min<int64_t>(kLanes, a.D - d);
+        sum = fma(load_lanes(d_o + d, lanes), load_lanes(o + d, lanes), sum);
+      }
+      delta[r] = reduce_add(sum);
+      lse[r] = a.lse[token * a.H + q_head];
+    }
+    std::memset(dq, 0, size_t(rows * width) * sizeof(float));
+  }
+
+  // out (Rows, 16) = left (Rows, D) * panel (D, 16)
+  template <int Rows>
+  void multiply_page(const float* left, const float* panel, float* out) const {
+    F16 tile[Rows][1];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) tile[i][0] = zero();
+    for (int64_t d = 0; d < a.D; d += kDepthBlock) {
+      const float* const right[1] = {panel + d * kLanes};
+      multiply(tile, std::min<int64_t>(kDepthBlock, a.D - d), left + d / kDepthBlock * kQueryTile * kRowStride,
+               kRowStride, 1, right, kLanes);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) store(out + i * kRowStride, tile[i][0]);
+  }
+
+  // P and dS of one row from its scores and dP, zero outside the keys it sees. `from` and `to` are counted in the block.
+  void finish_row(int64_t r, int64_t from, int64_t to, int64_t keys_in_block) const {
+    float* const p_row = p + r * kRowStride;
+    float* const ds_row = ds + r * kRowStride;
+    const F16 scale = set1(a.scale), row_lse = set1(lse[r]), row_delta = set1(delta[r]);
+    for (int64_t k = 0; k < keys_in_block; k += kLanes) {
+      if (k + kLanes <= from || k >= to) {
+        store(p_row + k, zero());
+        store(ds_row + k, zero());
+        continue;
+      }
+      const F16 weight = exp(sub(mul(load(p_row + k), scale), row_lse));
+      store(ds_row + k, mul(mul(weight, sub(load(ds_row + k), row_delta)), scale));
+      store(p_row + k, weight);
+      for (int64_t lane = k; lane < std::min(from, k + kLanes); ++lane) p_row[lane] = ds_row[lane] = 0;
+      for (int64_t lane = std::max(to, k); lane < k + kLanes; ++lane) p_row[lane] = ds_row[lane] = 0;
+    }
+  }
+
+  // Queries [first, first + rows) against keys [begin, end); begin is a multiple of 16.
+  void key_block(int64_t first, int64_t rows, int64_t begin, int64_t end) const {
+    const int64_t chunks = width / kLanes, tile_block = kQueryTile * kRowStride;
+    for (int64_t r = 0; r < rows; r += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, rows - r);
+      const int64_t from = std::max(begin, first_key(first + r)) / kLanes * kLanes;
+      const int64_t to = std::min(end, first + r + count);
+      for (int64_t j = from; j < to; j += kLanes) {
+        const int64_t panel = j * a.D, at = r * kRowStride + j - begin;
+        with_constant<kTileRows>(count, [&](auto constant) {
+          constexpr int Rows = decltype(constant)::value;
+          multiply_page<Rows>(queries + r * kRowStride, key_panels + panel, p + at);
+          multiply_page<Rows>(d_outputs + r * kRowStride, value_panels + panel, ds + at);
+        });
+      }
+    }
+    for (int64_t r = 0; r < rows; ++r)
+      finish_row(r, first_key(first + r) - begin, std::min(end, first + r + 1) - begin, end - begin);
+
+    for (int64_t r = 0; r < rows; r += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, rows - r);
+      const int64_t from = std::max(begin, first_key(first + r)), to = std::min(end, first + r + count);
+      if (from >= to) continue;
+      const Operand right{keys + from * width, width, kDepthBlock};
+      accumulate_rows<Left::rows>(count, ds + r * kRowStride + from - begin, right, chunks, to - from, dq + r * width,
+                                  width);
+    }
+    for (int64_t j = begin; j < end; j += kTileRows) {
+      const int64_t count = std::min<int64_t>(kTileRows, end - j);
+      // The rows that see one of these keys.
+      const int64_t from = std::max<int64_t>(0, j - first);
+      const int64_t to = a.window > 0 ? std::min(rows, j + count - 1 + a.window - first) : rows;
+      if (from >= to) continue;
+      const int64_t at = from * kRowStride, left = at + j - begin;
+      accumulate_rows<Left::columns>(count, p + left, {d_outputs + at, kRowStride, tile_block}, chunks, to - from,
+                                     dv + j * width, width);
+      accumulate_rows<Left::columns>(count, ds + left, {queries + at, kRowStride, tile_block}, chunks, to - from,
+                                     dk + j * width, width);
+    }
+  }
+
+  void write_rows(const float* from, int64_t first, int64_t rows, int64_t fused_head) const {
+    for (int64_t r = 0; r < rows; ++r) {
+      float* const to = a.dqkv + (row + first + r) * stride + fused_head * a.D;
+      std::memcpy(to, from + r * width, size_t(a.D) * sizeof(float));
+    }
+  }
+};
+
+void attention_sequence_backward(const AttentionBackward& a, int64_t sequence, int64_t head, Scratch& scratch) {
+  const int64_t row = a.cu_seqlens[sequence], length = a.cu_seqlens[sequence + 1] - row;
+  if (length == 0) return;
+  const int64_t width = round_up(a.D, kLanes), positions = round_up(length, kLanes);
+  const int64_t panel_floats = positions * a.D, row_floats = length * width;
+  const int64_t tile_floats = round_up(a.D, kDepthBlock) / kDepthBlock * kQueryTile * kRowStride;
+  const int64_t block_floats = kQueryTile * kRowStride;
+  float* next = scratch.reserve(2 * panel_floats + 3 * row_floats + 2 * tile_floats + 2 * block_floats +
+                                kQueryTile * width + 2 * round_up(kQueryTile, kLanes));
+  const auto take = [&](int64_t floats) {
+    float* const begin = next;
+    next += floats;
+    return begin;
+  };
+  SequenceGradient s{a, row, length, head, width, (a.H + 2 * a.K) * a.D,
+                     take(panel_floats), take(panel_floats), take(row_floats), take(row_floats), take(row_floats),
+                     take(tile_floats), take(tile_floats), take(kQueryTile * width),
+                     take(round_up(kQueryTile, kLanes)), take(round_up(kQueryTile, kLanes)),
+                     take(block_floats), take(block_floats)};
+  s.copy_keys_and_values();
+  const int64_t group = a.H / a.K;
+  for (int64_t q_head = head * group; q_head < (head + 1) * group; ++q_head)
+    for (int64_t first = 0; first < length; first += kQueryTile) {
+      const int64_t rows = std::min(kQueryTile, length - first), end = first + rows;
+      s.copy_tile(q_head, first, rows);
+      for (int64_t begin = s.first_key(first) / kLanes * kLanes; begin < end; begin += kKeyBlock)
+        s.key_block(first, rows, begin, std::min(end, begin + kKeyBlock));
+      s.write_rows(s.dq, first, rows, q_head);
+    }
+  s.write_rows(s.dk, 0, length, a.H + head);
+  s.write_rows(s.dv, 0, length, a.H + a.K + head);
+}
+
+}  // namespace exitrl::EXITRL_ISA

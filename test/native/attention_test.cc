@@ -1,0 +1,301 @@
+#include "ops/attention/attention.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <random>
+
+#include "check.h"
+#include "core/simd/isa.h"
+
+using namespace exitrl;
+
+namespace {
+
+using Floats = std::vector<float>;
+
+const float kNan = std::numeric_limits<float>::quiet_NaN();
+
+Floats random_floats(int64_t n, uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<float> uniform(-1.5f, 1.5f);
+  Floats values(static_cast<size_t>(n));
+  for (float& value : values) value = uniform(generator);
+  return values;
+}
+
+bool same_bits(const Floats& a, const Floats& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+template <class Body>
+void with_each_isa(Body body) {
+  const std::string before = simd::name(simd::isa());
+  for (simd::Isa isa : simd::available()) {
+    simd::force(simd::name(isa));
+    body(simd::name(isa));
+  }
+  simd::force(before);
+}
+
+// A packed batch of whole sequences in fused rows.
+struct Batch {
+  int64_t H, K, D, window;
+  std::vector<int64_t> lengths;
+  Floats qkv;
+
+  Batch(int64_t heads, int64_t kv_heads, int64_t width, int64_t visible, std::vector<int64_t> sizes, uint32_t seed)
+      : H(heads), K(kv_heads), D(width), window(visible), lengths(std::move(sizes)) {
+    qkv = random_floats(tokens() * stride(), seed);
+  }
+  int64_t tokens() const { return std::accumulate(lengths.begin(), lengths.end(), int64_t{0}); }
+  int64_t stride() const { return (H + 2 * K) * D; }
+  float scale() const { return 1.0f / std::sqrt(float(D)); }
+  int64_t first_key(int64_t i) const { return window > 0 ? std::max<int64_t>(0, i - window + 1) : 0; }
+  const float* q(int64_t row, int64_t h) const { return &qkv[size_t(row * stride() + h * D)]; }
+  const float* k(int64_t row, int64_t h) const { return &qkv[size_t(row * stride() + (H + h) * D)]; }
+  const float* v(int64_t row, int64_t h) const { return &qkv[size_t(row * stride() + (H + K + h) * D)]; }
+};
+
+struct Output {
+  Floats o, lse;
+};
+
+// How a batch goes through attention: how many rows at a time, and in which pages.
+struct Plan {
+  int64_t rows_per_span = 1 << 20;
+  uint32_t page_seed = 0;
+};
+
+// Every page slot that no position owns is NaN.
+Output run_forward(Pool& pool, const Batch& b, Plan plan) {
+  std::vector<std::vector<int32_t>> tables;
+  int32_t pages = 0;
+  for (int64_t length : b.lengths) {
+    std::vector<int32_t> table(size_t((length + kLanes - 1) / kLanes));
+    std::iota(table.begin(), table.end(), pages);
+    pages += int32_t(table.size());
+    tables.push_back(table);
+  }
+  std::vector<int32_t> shuffled(static_cast<size_t>(pages));
+  std::iota(shuffled.begin(), shuffled.end(), 0);
+  if (plan.page_seed) std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(plan.page_seed));
+  for (auto& table : tables)
+    for (int32_t& page : table) page = shuffled[size_t(page)];
+
+  const int64_t page_stride = page_floats(b.K, b.D);
+  Floats keys(size_t(pages * page_stride), kNan), values(keys);
+  Output out{Floats(size_t(b.tokens() * b.H * b.D), kNan), Floats(size_t(b.tokens() * b.H), kNan)};
+  const int64_t longest = *std::max_element(b.lengths.begin(), b.lengths.end());
+  for (int64_t position = 0; position < longest; position += plan.rows_per_span) {
+    std::vector<AttentionSpan> spans;
+    int64_t row = 0;
+    for (size_t i = 0; i < b.lengths.size(); ++i) {
+      const int64_t rows = std::min(plan.rows_per_span, b.lengths[i] - position);
+      if (rows > 0) spans.push_back({row + position, rows, position, tables[i].data()});
+      row += b.lengths[i];
+    }
+    kv_append(pool, {b.k(0, 0), b.v(0, 0), b.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(),
+                     page_stride, b.K, b.D});
+    attention_forward(pool, {b.qkv.data(), b.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(),
+                             page_stride, out.o.data(), out.lse.data(), b.H, b.K, b.D, b.window, b.scale()});
+  }
+  return out;
+}
+
+Floats run_backward(Pool& pool, const Batch& b, const Output& forward, const Floats& d_o) {
+  std::vector<int32_t> cu_seqlens{0};
+  for (int64_t length : b.lengths) cu_seqlens.push_back(cu_seqlens.back() + int32_t(length));
+  Floats dqkv(b.qkv.size(), kNan);
+  attention_backward(pool, {b.qkv.data(), forward.o.data(), d_o.data(), forward.lse.data(), cu_seqlens.data(),
+                            int64_t(b.lengths.size()), dqkv.data(), b.H, b.K, b.D, b.window, b.scale()});
+  return dqkv;
+}
+
+struct Reference {
+  std::vector<double> o, lse, dqkv;
+};
+
+Reference reference(const Batch& b, const Floats& d_o) {
+  Reference r;
+  r.o.assign(size_t(b.tokens() * b.H * b.D), 0);
+  r.lse.assign(size_t(b.tokens() * b.H), 0);
+  r.dqkv.assign(b.qkv.size(), 0);
+  const int64_t D = b.D, group = b.H / b.K;
+  int64_t start = 0;
+  for (int64_t length : b.lengths) {
+    for (int64_t h = 0; h < b.H; ++h)
+      for (int64_t i = 0; i < length; ++i) {
+        const int64_t row = start + i, kv = h / group;
+        std::vector<double> p;
+        double sum = 0;
+        for (int64_t j = b.first_key(i); j <= i; ++j) {
+          double s = 0;
+          for (int64_t d = 0; d < D; ++d) s += double(b.q(row, h)[d]) * b.k(start + j, kv)[d];
+          p.push_back(std::exp(s * b.scale()));
+          sum += p.back();
+        }
+        r.lse[size_t(row * b.H + h)] = std::log(sum);
+        double* const o = &r.o[size_t((row * b.H + h) * D)];
+        const float* const go = &d_o[size_t((row * b.H + h) * D)];
+        double delta = 0;
+        for (int64_t j = b.first_key(i); j <= i; ++j) {
+          double& weight = p[size_t(j - b.first_key(i))];
+          weight /= sum;
+          for (int64_t d = 0; d < D; ++d) o[d] += weight * b.v(start + j, kv)[d];
+        }
+        for (int64_t d = 0; d < D; ++d) delta += o[d] * go[d];
+        double* const dq = &r.dqkv[size_t(row * b.stride() + h * D)];
+        for (int64_t j = b.first_key(i); j <= i; ++j) {
+          const double weight = p[size_t(j - b.first_key(i))];
+          const int64_t key_row = (start + j) * b.stride();
+          double* const dk = &r.dqkv[size_t(key_row + (b.H + kv) * D)];
+          double* const dv = &r.dqkv[size_t(key_row + (b.H + b.K + kv) * D)];
+          double dp = 0;
+          for (int64_t d = 0; d < D; ++d) dp += double(go[d]) * b.v(start + j, kv)[d];
+          const double ds = weight * (dp - delta) * b.scale();
+          for (int64_t d = 0; d < D; ++d) {
+            dq[d] += ds * b.k(start + j, kv)[d];
+            dk[d] += ds * b.q(row, h)[d];
+            dv[d] += weight * go[d];
+          }
+        }
+      }
+    start += length;
+  }
+  return r;
+}
+
+double worst(const Floats& got, const std::vector<double>& want) {
+  double error = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    const double distance = std::abs(double(got[i]) - want[i]) / std::max(1.0, std::abs(want[i]));
+    if (!(distance <= error)) error = distance;
+  }
+  return error;
+}
+
+std::vector<Batch> batches() {
+  return {
+      Batch(1, 1, 16, 0, {1}, 1),
+      Batch(2, 2, 8, 0, {1, 2, 17, 16, 1}, 2),
+      Batch(4, 2, 24, 0, {33, 15, 64}, 3),
+      Batch(4, 1, 16, 5, {40, 3, 1}, 4),
+      Batch(6, 2, 80, 0, {20, 31}, 5),
+      Batch(3, 3, 64, 17, {100, 50, 7}, 6),
+      Batch(8, 2, 32, 0, {130, 1, 9}, 7),
+      Batch(7, 1, 5, 1, {19, 2}, 8),
+      Batch(2, 1, 128, 0, {45}, 9),
+      Batch(2, 2, 16, 0, {530}, 10),
+      Batch(2, 1, 16, 300, {700}, 11),
+      Batch(1, 1, 300, 0, {37}, 12),
+      Batch(1, 1, 400, 9, {21}, 13),
+  };
+}
+
+}  // namespace
+
+TEST(attention_forward_matches_double_reference) {
+  Pool pool(2);
+  with_each_isa([&](const std::string&) {
+    for (const Batch& b : batches()) {
+      const Output out = run_forward(pool, b, {});
+      const Reference r = reference(b, Floats(out.o.size(), 0.0f));
+      CHECK_NEAR(worst(out.o, r.o), 0, 1e-5);
+      CHECK_NEAR(worst(out.lse, r.lse), 0, 1e-5);
+    }
+  });
+}
+
+TEST(attention_same_bits_however_rows_are_grouped_and_paged) {
+  Pool pool(2);
+  with_each_isa([&](const std::string&) {
+    for (const Batch& b : batches()) {
+      const Output whole = run_forward(pool, b, {});
+      for (int64_t rows : {1, 2, 7, 16, 33, 100}) {
+        const Output split = run_forward(pool, b, {rows, uint32_t(rows)});
+        CHECK(same_bits(split.o, whole.o));
+        CHECK(same_bits(split.lse, whole.lse));
+      }
+    }
+  });
+}
+
+TEST(attention_same_bits_for_every_thread_count) {
+  with_each_isa([&](const std::string&) {
+    for (const Batch& b : batches()) {
+      const Floats d_o = random_floats(b.tokens() * b.H * b.D, 99);
+      Pool one(1);
+      const Output out = run_forward(one, b, {});
+      const Floats gradient = run_backward(one, b, out, d_o);
+      for (int threads : {2, 3}) {
+        Pool pool(threads);
+        const Output other = run_forward(pool, b, {});
+        CHECK(same_bits(other.o, out.o));
+        CHECK(same_bits(other.lse, out.lse));
+        CHECK(same_bits(run_backward(pool, b, out, d_o), gradient));
+      }
+    }
+  });
+}
+
+TEST(attention_same_bits_for_every_instruction_set_with_fma) {
+  Pool pool(2);
+  for (const Batch& b : batches()) {
+    const Floats d_o = random_floats(b.tokens() * b.H * b.D, 98);
+    std::vector<Output> outputs;
+    std::vector<Floats> gradients;
+    with_each_isa([&](const std::string& name) {
+      if (name == "portable") return;
+      outputs.push_back(run_forward(pool, b, {}));
+      gradients.push_back(run_backward(pool, b, outputs.front(), d_o));
+    });
+    for (size_t i = 1; i < outputs.size(); ++i) {
+      CHECK(same_bits(outputs[i].o, outputs[0].o));
+      CHECK(same_bits(outputs[i].lse, outputs[0].lse));
+      CHECK(same_bits(gradients[i], gradients[0]));
+    }
+  }
+}
+
+TEST(attention_row_ignores_later_keys_even_when_they_are_nan) {
+  Pool pool(1);
+  with_each_isa([&](const std::string&) {
+    const Batch clean(2, 1, 24, 0, {50}, 15);
+    const Output want = run_forward(pool, clean, {});
+    const int64_t bad = 41;
+    Batch b = clean;
+    for (int64_t d = 0; d < b.D; ++d) {
+      b.qkv[size_t(bad * b.stride() + (b.H + 0) * b.D + d)] = kNan;
+      b.qkv[size_t(bad * b.stride() + (b.H + b.K) * b.D + d)] = kNan;
+    }
+    const Output got = run_forward(pool, b, {});
+    const size_t unaffected = size_t(bad * b.H * b.D);
+    CHECK(std::memcmp(got.o.data(), want.o.data(), unaffected * sizeof(float)) == 0);
+  });
+}
+
+TEST(attention_survives_large_scores) {
+  Pool pool(1);
+  with_each_isa([&](const std::string&) {
+    Batch b(1, 1, 16, 0, {40}, 16);
+    for (float& value : b.qkv) value *= 40.0f;
+    const Output out = run_forward(pool, b, {});
+    const Reference r = reference(b, Floats(out.o.size(), 0.0f));
+    for (size_t i = 0; i < out.o.size(); ++i) CHECK(std::isfinite(out.o[i]));
+    for (size_t i = 0; i < out.lse.size(); ++i)
+      if (std::isfinite(r.lse[i])) CHECK_NEAR(out.lse[i], r.lse[i], 1e-5 * std::abs(r.lse[i]) + 1e-3);
+  });
+}
+
+TEST(attention_backward_matches_double_reference) {
+  Pool pool(2);
+  with_each_isa([&](const std::string&) {
+    for (const Batch& b : batches()) {
+      const Floats d_o = random_floats(b.tokens() * b.H * b.D, 97);
+      const Floats gradient = run_backward(pool, b, run_forward(pool, b, {}), d_o);
+      CHECK_NEAR(worst(gradient, reference(b, d_o).dqkv), 0, 5e-5);
+    }
+  });
+}
