@@ -46,12 +46,14 @@ void Trainer::zero_gradients() {
   if (gradients_) std::memset(gradients_.data(), 0, size_t(gradients_.size()) * sizeof(float));
 }
 
-void Trainer::prepare(const MicroBatch& micro, Workspace::Use use, Recompute recompute) {
+// The workspace is sized by the token budget, not by this micro-batch: sizes vary from step to step, and memory that no
+// micro-batch touches is never resident.
+void Trainer::prepare(const MicroBatch& micro, int64_t budget, Workspace::Use use, Recompute recompute) {
   const DecoderConfig& c = decoder_.config;
-  const bool fits = workspace_ && workspace_->rows >= micro.T() && workspace_->use == use && workspace_->recompute == recompute;
-  if (!fits) {
+  const bool serves = workspace_ && (use == Workspace::Use::forward || (workspace_->use == use && workspace_->recompute == recompute));
+  if (!serves || workspace_->rows < micro.T()) {
     workspace_.reset();
-    workspace_ = std::make_unique<Workspace>(c, micro.T(), use, recompute);
+    workspace_ = std::make_unique<Workspace>(c, std::max(micro.T(), budget), use, recompute);
   }
   reserve(kv_, kv_floats(c, int64_t(micro.page_numbers.size())));
   reserve(logits_, kHeadChunk * c.V);
@@ -85,7 +87,7 @@ double Trainer::batch_entropy_threshold(const Policy& policy, const RolloutBatch
   for (size_t m = 0; m + 1 < borders.size(); ++m) {
     check_cancelled(stop);
     fill(micro, batch, borders[m], borders[m + 1], Targets::loss_mask);
-    prepare(micro, Workspace::Use::forward, Recompute::none);
+    prepare(micro, micro_batch_tokens, Workspace::Use::forward, Recompute::none);
     run_forward(policy, micro);
     gather_hidden(micro);
     const size_t at = entropies.size();
@@ -122,7 +124,7 @@ TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, cons
     fill(micro, batch, borders[m], borders[m + 1], Targets::loss_mask);
     const int64_t N = micro.N();
     if (N == 0) continue;
-    prepare(micro, Workspace::Use::training, train.recompute);
+    prepare(micro, train.micro_batch_tokens, Workspace::Use::training, train.recompute);
     reserve(head_d_, N * c.C);
     for (auto* v : {&logprob, &entropy, &dlogprob, &dentropy}) v->assign(size_t(N), 0.0f);
 
@@ -204,7 +206,7 @@ void Trainer::score(const Policy& policy, const RolloutBatch& batch, double temp
   for (size_t m = 0; m + 1 < borders.size(); ++m) {
     check_cancelled(stop);
     fill(micro, batch, borders[m], borders[m + 1], Targets::all);
-    prepare(micro, Workspace::Use::forward, Recompute::none);
+    prepare(micro, micro_batch_tokens, Workspace::Use::forward, Recompute::none);
     run_forward(policy, micro);
     gather_hidden(micro);
     lp.resize(size_t(micro.N()));
@@ -228,7 +230,7 @@ void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t
   validate(batch, c, Targets::all);
   MicroBatch micro;
   fill(micro, batch, 0, B, Targets::all);
-  prepare(micro, Workspace::Use::forward, Recompute::none);
+  prepare(micro, micro.T(), Workspace::Use::forward, Recompute::none);
   const int64_t T = micro.T(), half = int64_t(micro.page_numbers.size()) * page_floats(c.K, c.D);
   decoder_.forward(pool_, policy, micro.view(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, [&](int64_t l, const float* x) {
     if (hidden) std::memcpy(hidden + l * T * c.C, x, size_t(T * c.C) * sizeof(float));

@@ -67,7 +67,7 @@ class Trainer {
   static MemorySegments plan(const Decoder& decoder, int64_t micro_batch_tokens, Recompute recompute);
 
  private:
-  void prepare(const MicroBatch& micro, Workspace::Use use, Recompute recompute);
+  void prepare(const MicroBatch& micro, int64_t budget, Workspace::Use use, Recompute recompute);
   void run_forward(const Policy& policy, const MicroBatch& micro);
   void gather_hidden(const MicroBatch& micro);
   void run_head(const Policy& policy, const MicroBatch& micro, double temperature, float* logprob, float* entropy);
