@@ -11,14 +11,21 @@ import { ALGORITHMS } from './registry.ts';
 type Settings = Pick<Config, 'algorithm' | 'optimizer' | 'rollout' | 'train'>;
 
 /** The loss of a configuration: defaults, then the algorithm's, then the user's. `answerTokens` is the longest answer. */
-export function lossSettings({ algorithm, rollout }: Pick<Config, 'algorithm' | 'rollout'>, answerTokens: number): LossSettings {
+export function lossSettings(
+  { algorithm, rollout }: Pick<Config, 'algorithm' | 'rollout'>,
+  answerTokens: number,
+): LossSettings {
   const own = Object.fromEntries(Object.entries(algorithm.loss).filter(([, value]) => value !== undefined));
   const { loss } = ALGORITHMS[algorithm.name];
   return { ...DEFAULT_LOSS, normaliser: answerTokens, ...loss, ...own, temperature: rollout.temperature };
 }
 
 /** The optimizer's settings at one step of a schedule. */
-export function optimizerSettings({ schedule, ...settings }: OptimizerConfig, step: number, steps: number): OptimizerSettings {
+export function optimizerSettings(
+  { schedule, ...settings }: OptimizerConfig,
+  step: number,
+  steps: number,
+): OptimizerSettings {
   return { ...settings, lr: learningRate(schedule, settings.lr, step, steps) };
 }
 
@@ -46,12 +53,21 @@ export async function updatePolicy(
 }
 
 /** Every M steps reference = alpha * policy + (1 - alpha) * reference; it starts as a copy. */
-async function moveReference(model: NativeModel, { every, alpha }: Config['algorithm']['reference'], step: number): Promise<void> {
+async function moveReference(
+  model: NativeModel,
+  { every, alpha }: Config['algorithm']['reference'],
+  step: number,
+): Promise<void> {
   if (!model.hasReference) await model.updateReference(1);
   else if (every > 0 && step > 0 && step % every === 0) await model.updateReference(alpha);
 }
 
-async function withReference(model: NativeModel, batch: Batch, temperature: number, microBatchTokens: number): Promise<Batch> {
+async function withReference(
+  model: NativeModel,
+  batch: Batch,
+  temperature: number,
+  microBatchTokens: number,
+): Promise<Batch> {
   const scored = await model.score(describeBatch(batch), { temperature, weights: 'reference', microBatchTokens });
   return withTokenValues(batch, 'ref_logprob', scored.logprob);
 }

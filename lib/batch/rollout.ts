@@ -1,5 +1,15 @@
 // One step's batch: the sampler's columns and, beside them, what the loop knows of every row.
-import { type Data, Dictionary, type Field, Int32, makeData, RecordBatch, Struct, Utf8, vectorFromArray } from 'apache-arrow';
+import {
+  type Data,
+  type Dictionary,
+  type Field,
+  Int32,
+  makeData,
+  RecordBatch,
+  Struct,
+  Utf8,
+  vectorFromArray,
+} from 'apache-arrow';
 import type { Batch, Group } from '../types.ts';
 import { LEARNING_FIELDS, ROLLOUT_SCHEMA } from './schema.ts';
 import type { Sampled } from './sampled.ts';
@@ -12,7 +22,8 @@ export function rolloutBatch(
   advantages: readonly (readonly number[])[],
 ): Batch {
   const learning: Record<string, Data> = {};
-  for (const field of LEARNING_FIELDS) learning[field.name] = column(field, sampled.rows, environment, groups, advantages);
+  for (const field of LEARNING_FIELDS)
+    learning[field.name] = column(field, sampled.rows, environment, groups, advantages);
   const children = [...sampled.data, ...LEARNING_FIELDS.map((field) => learning[field.name]!)];
   const type = new Struct(ROLLOUT_SCHEMA.fields);
   return new RecordBatch(ROLLOUT_SCHEMA, makeData({ type, length: sampled.rows, nullCount: 0, children }));
@@ -39,11 +50,20 @@ function column(
     case 'environment':
       return texts(field, new Array<string>(rows).fill(environment));
     case 'mode':
-      return texts(field, groups.flatMap(({ task, attempts }) => attempts.map(() => task.mode)));
+      return texts(
+        field,
+        groups.flatMap(({ task, attempts }) => attempts.map(() => task.mode)),
+      );
     case 'quality':
-      return nullableFloats(field, groups.flatMap(({ attempts }) => attempts.map((attempt) => attempt?.quality ?? null)));
+      return nullableFloats(
+        field,
+        groups.flatMap(({ attempts }) => attempts.map((attempt) => attempt?.quality ?? null)),
+      );
     case 'reward':
-      return nullableFloats(field, groups.flatMap(({ rewards }) => rewards));
+      return nullableFloats(
+        field,
+        groups.flatMap(({ rewards }) => rewards),
+      );
     case 'advantage':
       return makeData({ type: field.type, data: Float32Array.from(advantages.flat()), nullCount: 0 } as never);
     default:

@@ -1,9 +1,21 @@
 // Batches that were not sampled: prompts for the sampler, demonstrations for the supervised warm-up.
-import { Float32, Int32, List, makeData, RecordBatch, Schema, Struct, Bool, Field, type Data } from 'apache-arrow';
+import {
+  Float32,
+  Int32,
+  type List,
+  makeData,
+  RecordBatch,
+  Schema,
+  Struct,
+  Bool,
+  type Field,
+  type Data,
+} from 'apache-arrow';
 import type { Batch } from '../types.ts';
 import { GENERATED_FIELDS, LEARNING_FIELDS } from './schema.ts';
 
-const fieldOf = (name: string): Field => [...GENERATED_FIELDS, ...LEARNING_FIELDS].find((field) => field.name === name)!;
+const fieldOf = (name: string): Field =>
+  [...GENERATED_FIELDS, ...LEARNING_FIELDS].find((field) => field.name === name)!;
 
 /** What the sampler takes. */
 export function promptBatch(prompts: readonly Int32Array[]): Batch {

@@ -26,8 +26,9 @@ export function explainIssue(issue: z.core.$ZodIssue, raw: unknown, known: reado
   }
   const got = typeof found === 'object' && found !== null ? '' : `, got ${JSON.stringify(found)}`;
   const choices = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+  const message = lowerFirst(issue.message).replace(got === '' ? '' : /, received \w+$/, '');
   const hint = typeof found === 'string' ? suggestion(found, choices) : '';
-  return [{ path, key: null, message: `${where}${lowerFirst(issue.message)}${got}${hint}` }];
+  return [{ path, key: null, message: `${where}${message}${got}${hint}` }];
 }
 
 const lowerFirst = (text: string): string =>

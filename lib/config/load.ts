@@ -36,7 +36,7 @@ export function parseConfig({ name, text, set = [] }: Source): Config {
     return `${name}:${line}:${col}`;
   };
   const broken = document.errors[0];
-  if (broken) throw new UsageError(`${position(broken.pos[0])}: ${broken.message.split('\n')[0]}`);
+  if (broken) throw new UsageError(`${position(broken.pos[0])}: ${broken.message.split(' at line ')[0]}`);
   const raw: unknown = document.toJS() ?? {};
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     throw new UsageError(`${name}:1:1: expected a mapping of settings`);
@@ -44,13 +44,15 @@ export function parseConfig({ name, text, set = [] }: Source): Config {
   const overridden = set.map((assignment) => override(raw as Record<string, unknown>, assignment));
   const result = schema.safeParse(raw);
   if (result.success) return result.data;
-  const messages = result.error.issues.flatMap((issue) =>
+  const complaints = result.error.issues.flatMap((issue) =>
     explainIssue(issue, raw, knownKeys(schema, issue.path)).map(({ path, key, message }) => {
       const from = overridden.find((o) => o.path.every((part, i) => [...path, key][i] === part));
-      return `${from ? `--set ${from.assignment}` : position(offsetOf(document, path, key))}: ${message}`;
+      const offset = from ? Number.POSITIVE_INFINITY : offsetOf(document, path, key);
+      return { offset, text: `${from ? `--set ${from.assignment}` : position(offset)}: ${message}` };
     }),
   );
-  throw new UsageError(messages.join('\n'));
+  const inOrder = complaints.sort((a, b) => (a.offset === b.offset ? 0 : a.offset - b.offset));
+  throw new UsageError(inOrder.map(({ text }) => text).join('\n'));
 }
 
 /** The configuration as YAML, defaults included. */

@@ -50,7 +50,10 @@ const decoder = z
     error: 'width must be an even multiple of heads',
     path: ['width'],
   })
-  .refine((d) => d.heads % (d.kvHeads ?? d.heads) === 0, { error: 'heads must be a multiple of kvHeads', path: ['heads'] });
+  .refine((d) => d.heads % (d.kvHeads ?? d.heads) === 0, {
+    error: 'heads must be a multiple of kvHeads',
+    path: ['heads'],
+  });
 
 const model = z
   .strictObject({
@@ -107,7 +110,10 @@ const algorithm = z.strictObject({
 const train = z.strictObject({
   steps: count.default(200),
   microBatchTokens: count.default(8192).describe('Tokens in one forward and backward pass'),
-  recompute: z.enum(['none', 'block']).default('none').describe('Recompute the blocks in the backward pass: less memory'),
+  recompute: z
+    .enum(['none', 'block'])
+    .default('none')
+    .describe('Recompute the blocks in the backward pass: less memory'),
 });
 
 const evaluation = z.strictObject({

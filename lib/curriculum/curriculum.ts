@@ -50,7 +50,8 @@ export function remember(
   if (!rescored) buffer.insert({ ...measured, depth: task.depth, previous: task.previous });
   const depth = task.depth + 1;
   if (!strategy.selfIteration || depth > (settings.maxDepth ?? Number.POSITIVE_INFINITY)) return;
-  for (const previous of chooseChildren(settings.children, group, random)) buffer.insert({ ...measured, depth, previous });
+  for (const previous of chooseChildren(settings.children, group, random))
+    buffer.insert({ ...measured, depth, previous });
 }
 
 function chooseChildren(which: CurriculumSettings['children'], group: Group, random: Random): Attempt[] {

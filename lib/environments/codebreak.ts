@@ -21,7 +21,12 @@ const settings = z
     name: z.literal('codebreak'),
     length: z.int().min(1).max(64).default(6).describe('Symbols of the code (L)'),
     symbols: z.int().min(2).max(1000).default(10).describe('Different symbols (K)'),
-    hint: z.number().min(0).max(1).default(0.4).describe('Probability that a symbol of the hint is copied from the code'),
+    hint: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.4)
+      .describe('Probability that a symbol of the hint is copied from the code'),
   })
   .refine((s) => s.symbols ** s.length >= 100, {
     error: 'symbols ** length must be at least 100, or training and held-out codes cannot be kept apart',
@@ -35,7 +40,8 @@ interface Code {
 }
 
 /** Whether a code is held out is a property of its symbols, so the splits cannot meet. */
-const isHeldOut = (code: readonly number[]): boolean => new Random(0, 'codebreak', ...code).uint32() % HELD_OUT_SHARE === 0;
+const isHeldOut = (code: readonly number[]): boolean =>
+  new Random(0, 'codebreak', ...code).uint32() % HELD_OUT_SHARE === 0;
 
 class Codebreak implements Environment<Code> {
   readonly name = 'codebreak';

@@ -26,8 +26,14 @@ export async function* selfIterate(
       return environment.prompt(instance, previous === null ? 'base' : 'improve', previous);
     });
     const firstSequence = k * instances.length;
-    const sampled = await sampleAttempts(model, environment, prompts, { ...sampling, samplesPerPrompt: 1, firstSequence });
-    const judged = await Promise.all(instances.map((instance, i) => judge(environment, instance, sampled.completion(i))));
+    const sampled = await sampleAttempts(model, environment, prompts, {
+      ...sampling,
+      samplesPerPrompt: 1,
+      firstSequence,
+    });
+    const judged = await Promise.all(
+      instances.map((instance, i) => judge(environment, instance, sampled.completion(i))),
+    );
     release(sampled.block);
     const round = judged.map(({ attempt }) => attempt);
     latest = round.map((attempt, i) => attempt ?? latest[i]!);

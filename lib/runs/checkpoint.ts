@@ -34,7 +34,12 @@ const NAME = /^step-(\d{6,})$/;
 export const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;
 
 /** Writes a checkpoint and deletes all but the newest `keep`. */
-export async function saveCheckpoint(folder: string, model: NativeModel, state: SavedState, keep: number): Promise<string> {
+export async function saveCheckpoint(
+  folder: string,
+  model: NativeModel,
+  state: SavedState,
+  keep: number,
+): Promise<string> {
   const path = join(folder, stepName(state.step));
   if (existsSync(path)) return path; // the same step has the same content
   const partial = join(folder, `.partial-${stepName(state.step)}`);
@@ -44,7 +49,9 @@ export async function saveCheckpoint(folder: string, model: NativeModel, state: 
     await model.saveWeights(join(partial, WEIGHTS));
     await model.saveState(join(partial, OPTIMIZER));
     writeAtomically(join(partial, CONFIG), model.config);
-    const files = Object.fromEntries([WEIGHTS, OPTIMIZER, CONFIG].map((name) => [name, statSync(join(partial, name)).size]));
+    const files = Object.fromEntries(
+      [WEIGHTS, OPTIMIZER, CONFIG].map((name) => [name, statSync(join(partial, name)).size]),
+    );
     writeAtomically(join(partial, STATE), JSON.stringify({ ...state, files } satisfies StateFile));
     syncFolder(partial);
     onDisk('write', path, () => renameSync(partial, path));

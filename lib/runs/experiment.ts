@@ -68,18 +68,23 @@ export async function runExperiment(addon: Addon, run: Run, observer: Observer, 
 async function runWarmUp(context: Context): Promise<Curve> {
   const { addon, run, environment, observer, stop } = context;
   const { steps } = run.config.warmup;
-  return inPhase(context, warmupPath(run), () => openModel(addon, run.config, environment), async (model, folder) => {
-    observer.phase('warm-up', folder.step, steps);
-    let last = performance.now();
-    for await (const stats of warmUp(run.config, environment, model, folder.step)) {
-      const now = performance.now();
-      folder.record(stats, { total: (now - last) / 1000 });
-      last = now;
-      observer.step('warm-up', stats);
-      await saveWhenDue(context, folder, stats['step']!, steps, model, null);
-      if (stop.requested && stats['step']! < steps) throw new Interrupted(run.path);
-    }
-  });
+  return inPhase(
+    context,
+    warmupPath(run),
+    () => openModel(addon, run.config, environment),
+    async (model, folder) => {
+      observer.phase('warm-up', folder.step, steps);
+      let last = performance.now();
+      for await (const stats of warmUp(run.config, environment, model, folder.step)) {
+        const now = performance.now();
+        folder.record(stats, { total: (now - last) / 1000 });
+        last = now;
+        observer.step('warm-up', stats);
+        await saveWhenDue(context, folder, stats['step']!, steps, model, null);
+        if (stop.requested && stats['step']! < steps) throw new Interrupted(run.path);
+      }
+    },
+  );
 }
 
 async function runArm(context: Context, strategy: StrategyName): Promise<Curve> {
@@ -130,7 +135,8 @@ async function inPhase(
     const file = join(path, 'evaluation.json');
     const { final: k, finalInstances: instances, temperature } = run.config.evaluation;
     const curve =
-      readJson<Curve>(file) ?? (await evaluate(addon, model, environment, { k, instances, temperature, seed: run.config.seed }));
+      readJson<Curve>(file) ??
+      (await evaluate(addon, model, environment, { k, instances, temperature, seed: run.config.seed }));
     writeJson(file, curve);
     return curve;
   } finally {

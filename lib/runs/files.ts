@@ -1,6 +1,17 @@
 // Files of a run. A full disk or a read-only folder is an error that says which path and what to do.
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -8,6 +19,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up; free some space and resume the run',
   EROFS: 'the file system is read-only; choose another folder with --out',
   EACCES: 'no permission; choose another folder with --out',
+  EEXIST: 'there is a file of that name; choose another folder with --out',
   EPERM: 'no permission; choose another folder with --out',
   ENOTDIR: 'a part of the path is a file; choose another folder with --out',
   EISDIR: 'there is a folder of that name',
@@ -31,7 +43,19 @@ export function diskError(what: string, path: string, error: unknown): UserError
 
 /** Creates a folder and its parents. */
 export function makeFolder(path: string): void {
-  onDisk('create the folder', path, () => mkdirSync(path, { recursive: true }));
+  onDisk('create the folder', path, () => makeParents(resolve(path)));
+}
+
+/** mkdir's own recursive mode never returns in some virtual file systems. */
+function makeParents(path: string): void {
+  if (existsSync(path) && statSync(path).isDirectory()) return;
+  if (dirname(path) !== path) makeParents(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
+  }
 }
 
 /** Writes a file under a temporary name and renames it: a reader sees the old or the new content, never a part. */

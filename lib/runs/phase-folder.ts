@@ -22,7 +22,11 @@ export class PhaseFolder {
     this.path = path;
     makeFolder(this.#at('checkpoints'));
     this.checkpoint = latestCheckpoint(this.#at('checkpoints'), warn);
-    const { step, metricsBytes, timingsBytes } = this.checkpoint?.state ?? { step: 0, metricsBytes: 0, timingsBytes: 0 };
+    const { step, metricsBytes, timingsBytes } = this.checkpoint?.state ?? {
+      step: 0,
+      metricsBytes: 0,
+      timingsBytes: 0,
+    };
     this.#saved = this.checkpoint === null ? -1 : step;
     tidyCheckpoints(this.#at('checkpoints'), step);
     this.#deleteRollouts(step);

@@ -1,0 +1,41 @@
+// Finds the models of a run for commands that read it.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { UsageError } from '../errors.ts';
+import { latestCheckpoint, problemOf, stepName } from '../runs/checkpoint.ts';
+import { armPath, openRun, warmupPath } from '../runs/run-folder.ts';
+
+export interface SavedModel {
+  readonly name: string;
+  readonly path: string;
+  readonly config: Config;
+}
+
+/** The newest checkpoint (or that of a step) of each stage of a run folder; or of one arm; or the checkpoint folder itself. */
+export function savedModels(path: string, step: number | null): SavedModel[] {
+  if (existsSync(join(path, 'state.json'))) return [checkpointFolder(path)];
+  const run = openRun(path);
+  const stages: [string, string][] = [
+    ['warm-up', warmupPath(run)],
+    ...run.config.strategies.map((strategy): [string, string] => [strategy, armPath(run, strategy)]),
+  ];
+  const models = stages.flatMap(([name, stage]) => {
+    const folder = join(stage, 'checkpoints');
+    const wanted = step === null ? (latestCheckpoint(folder)?.path ?? null) : join(folder, stepName(step));
+    const usable = wanted !== null && problemOf(wanted) === null;
+    return usable ? [{ name, path: wanted, config: run.config }] : [];
+  });
+  if (models.length === 0) {
+    throw new UsageError(`${path} has no checkpoint${step === null ? ' yet' : ` of step ${step}`}`);
+  }
+  return models;
+}
+
+function checkpointFolder(path: string): SavedModel {
+  const problem = problemOf(path);
+  if (problem !== null) throw new UsageError(`the checkpoint ${path} cannot be used: ${problem}`);
+  const stage = dirname(dirname(path));
+  const owner = existsSync(join(stage, 'config.yaml')) ? stage : dirname(stage); // warmup/ has no config of its own
+  return { name: stage.split(/[\\/]/).at(-1)!, path, config: openRun(owner).config };
+}

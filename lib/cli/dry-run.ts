@@ -1,0 +1,34 @@
+// What a configuration amounts to, without training.
+import { formatConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { createEnvironment } from '../environments/create.ts';
+import { formatTable } from '../evaluation/table.ts';
+import { openModel } from '../model.ts';
+import type { Addon } from '../native/addon.ts';
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** Prints the resolved configuration and the memory the native engine will hold. */
+export async function dryRun(addon: Addon, config: Config, json: boolean): Promise<void> {
+  const environment = createEnvironment(config.environment);
+  const model = await openModel(addon, config, environment);
+  const { rollout, train, algorithm } = config;
+  const plan = model.plan({
+    sequences: rollout.groups * rollout.groupSize,
+    promptTokens: environment.promptTokens,
+    newTokens: environment.attempt.maxTokens,
+    microBatchTokens: train.microBatchTokens,
+    recompute: train.recompute,
+    reference: (algorithm.loss.klWeight ?? 0) > 0,
+  });
+  const { parameterCount } = model;
+  model.close();
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ config, parameterCount, memory: plan })}\n`);
+    return;
+  }
+  const rows = plan.segments.map(({ name, bytes }) => [name, mebibytes(bytes)]);
+  process.stdout.write(
+    `${formatConfig(config)}\n${parameterCount} parameters\n${formatTable([...rows, ['memory in all', mebibytes(plan.total)]])}\n`,
+  );
+}

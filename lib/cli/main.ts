@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// The command line. Commands: one file each. yargs only splits arguments; values are checked where they are used.
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { packageVersion } from '../config/root.ts';
+import { UsageError, UserError } from '../errors.ts';
+import { bench } from './bench.ts';
+import { config } from './config.ts';
+import { doctor } from './doctor.ts';
+import { evaluateCommand } from './eval.ts';
+import { sample } from './sample.ts';
+import { train } from './train.ts';
+import { rejectUnknownOptions } from './options.ts';
+
+async function main(): Promise<void> {
+  await yargs(hideBin(process.argv))
+    .scriptName('exit-rl')
+    .usage('$0 <command>\n\nTeaches language models to improve their own answers.')
+    .parserConfiguration({ 'parse-numbers': false, 'camel-case-expansion': false, 'dot-notation': false })
+    .command(train)
+    .command(evaluateCommand)
+    .command(sample)
+    .command(bench)
+    .command(doctor)
+    .command(config)
+    .demandCommand(1, 'say what to do, for example: exit-rl train --preset codebreak')
+    .recommendCommands()
+    .strictCommands()
+    .middleware(rejectUnknownOptions)
+    .version(packageVersion())
+    .help()
+    .wrap(100)
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs reports its own complaints as an error, too; those of handlers are passed on.
+      if (error !== undefined && error.name !== 'YError') throw error;
+      throw new UsageError(`${message ?? error?.message}\nexit-rl --help lists commands and options`);
+    })
+    .parseAsync();
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof UserError) process.stderr.write(`exit-rl: ${error.message}\n`);
+  else process.stderr.write(`exit-rl: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = error instanceof UserError ? error.exitCode : 1;
+});

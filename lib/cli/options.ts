@@ -1,0 +1,54 @@
+// Checks of command-line values that yargs leaves as text.
+import type { Argv, CommandModule } from 'yargs';
+import { suggestion, UsageError } from '../errors.ts';
+
+/** A command with the option names that exist for it. */
+export interface Command extends CommandModule<object, never> {}
+
+const GLOBAL = ['_', '$0', 'help', 'version'];
+const allowed = new Map<string, readonly string[]>();
+
+type Options = Parameters<Argv['options']>[0];
+
+/** Declares options and remembers their names, so that a misspelt one gets a suggestion. */
+export function declare(command: string, argv: Argv, options: Options, positionals: readonly string[] = []): Argv {
+  allowed.set(command, [...Object.keys(options), ...positionals]);
+  return argv.options(options);
+}
+
+/** Complains about an option the command does not have. */
+export function rejectUnknownOptions(argv: Readonly<Record<string, unknown>>): void {
+  const command = String((argv['_'] as unknown[])[0] ?? '');
+  const names = allowed.get(command);
+  if (names === undefined) return;
+  for (const name of Object.keys(argv)) {
+    if (names.includes(name) || GLOBAL.includes(name)) continue;
+    throw new UsageError(`exit-rl ${command}: unknown option --${name}${suggestion(name, names)}`);
+  }
+  const extra = (argv['_'] as unknown[])[1];
+  if (extra !== undefined) throw new UsageError(`exit-rl ${command}: unexpected argument "${String(extra)}"`);
+}
+
+/** A whole number at least `minimum`. */
+export function wholeNumber(option: string, text: string, minimum = 0): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < minimum) {
+    throw new UsageError(`--${option} ${text}: expected a whole number of at least ${minimum}`);
+  }
+  return value;
+}
+
+/** Whole numbers, separated by commas, in rising order. */
+export function wholeNumbers(option: string, text: string): number[] {
+  const values = text.split(',').map((part) => wholeNumber(option, part));
+  return [...new Set(values)].sort((a, b) => a - b);
+}
+
+/** A number at least 0. */
+export function nonNegative(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
+    throw new UsageError(`--${option} ${text}: expected a number of at least 0`);
+  }
+  return value;
+}

@@ -1,0 +1,111 @@
+// exit-rl train: start a run, or go on with one.
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { CommandModule } from 'yargs';
+import { loadConfig } from '../config/load.ts';
+import { presetFile, presetNames } from '../config/presets.ts';
+import type { Config } from '../config/schema.ts';
+import { UsageError } from '../errors.ts';
+import { formatCurves } from '../evaluation/table.ts';
+import { environmentFacts } from '../runs/facts.ts';
+import { runExperiment, type Stop } from '../runs/experiment.ts';
+import { createRun, openRun, type Run } from '../runs/run-folder.ts';
+import { dryRun } from './dry-run.ts';
+import { loadEngine } from './engine.ts';
+import { declare } from './options.ts';
+import { clock, Progress } from './progress.ts';
+
+interface Arguments {
+  config?: string;
+  preset?: string;
+  set?: string[];
+  strategy?: string[];
+  out?: string;
+  resume?: string;
+  'dry-run'?: boolean;
+  json?: boolean;
+}
+
+export const train: CommandModule<object, Arguments> = {
+  command: 'train',
+  describe: 'Train from a configuration, or go on with an interrupted run',
+  builder: (argv) =>
+    declare('train', argv, {
+      config: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Configuration file (YAML); exit-rl config lists the settings',
+      },
+      preset: {
+        type: 'string',
+        requiresArg: true,
+        describe: `Configuration that ships with the package: ${presetNames().join(', ')}`,
+      },
+      set: { type: 'string', array: true, nargs: 1, describe: 'Override a setting: --set train.steps=100' },
+      strategy: { type: 'string', array: true, nargs: 1, describe: 'Train this strategy (repeat for several)' },
+      out: { type: 'string', requiresArg: true, describe: 'Folder of the run (default: runs/<name>-<time>)' },
+      resume: { type: 'string', requiresArg: true, describe: 'Folder of a run to go on with' },
+      'dry-run': {
+        type: 'boolean',
+        describe: 'Check the configuration, print it and the memory it takes; train nothing',
+      },
+      json: { type: 'boolean', describe: 'Print results as JSON' },
+    }) as never,
+  handler: async (args) => {
+    const began = performance.now();
+    const start = args.resume === undefined ? configured(args) : resumed(args, args.resume);
+    const addon = await loadEngine();
+    if (args['dry-run']) return dryRun(addon, start.config, args.json ?? false);
+    const run =
+      'path' in start ? start : createRun(newFolder(args, start.name), start.config, environmentFacts(addon.doctor()));
+    const progress = new Progress();
+    const stop = stopOnSignals();
+    const results = await runExperiment(addon, run, progress, stop).finally(() => progress.end());
+    const seconds = (performance.now() - began) / 1000;
+    if (args.json) process.stdout.write(`${JSON.stringify({ run: run.path, seconds, results })}\n`);
+    else process.stdout.write(`${formatCurves(results)}\n${clock(seconds)} in all; run folder: ${run.path}\n`);
+  },
+};
+
+function configured(args: Arguments): { name: string; config: Config } {
+  if ((args.config === undefined) === (args.preset === undefined)) {
+    throw new UsageError(`give --config FILE or --preset NAME (presets: ${presetNames().join(', ')})`);
+  }
+  const file = args.config ?? presetFile(args.preset!);
+  const set = [...(args.set ?? [])];
+  if (args.strategy !== undefined) set.push(`strategies=[${args.strategy.join(', ')}]`);
+  return { name: args.preset ?? basename(file).replace(/\.ya?ml$/, ''), config: loadConfig(file, set) };
+}
+
+function resumed(args: Arguments, path: string): Run {
+  for (const name of ['config', 'preset', 'set', 'strategy', 'out'] as const) {
+    if (args[name] !== undefined)
+      throw new UsageError(`--resume goes on with the run as it was configured; drop --${name}`);
+  }
+  return openRun(path);
+}
+
+/** --out, or runs/<name>-<time> with a number behind it when two start in the same second. */
+function newFolder(args: Arguments, name: string): string {
+  if (args.out !== undefined) return args.out;
+  const time = new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
+  const path = join('runs', `${name}-${time}`);
+  for (let i = 2; ; i++) {
+    const candidate = i === 2 && !existsSync(path) ? path : `${path}-${i}`;
+    if (!existsSync(candidate)) return candidate;
+  }
+}
+
+/** First signal: end after the step, saved. Second: end now. */
+function stopOnSignals(): Stop {
+  const stop = { requested: false };
+  const handle = (signal: NodeJS.Signals): void => {
+    if (stop.requested) process.exit(signal === 'SIGINT' ? 130 : 143);
+    stop.requested = true;
+    process.stderr.write('\nfinishing the step and saving; once more to stop at once\n');
+  };
+  process.on('SIGINT', handle);
+  process.on('SIGTERM', handle);
+  return stop;
+}

@@ -1,0 +1,23 @@
+// All that a script may import.
+export { ALGORITHMS } from './algorithms/registry.ts';
+export type { Algorithm, RewardGroup } from './algorithms/algorithm.ts';
+export { formatConfig, loadConfig, parseConfig } from './config/load.ts';
+export { presetFile, presetNames } from './config/presets.ts';
+export type { Config } from './config/schema.ts';
+export { type BufferState, type Entry, TaskBuffer } from './curriculum/buffer.ts';
+export { STRATEGIES, type Strategy, type StrategyName } from './curriculum/strategies.ts';
+export { createEnvironment } from './environments/create.ts';
+export type { AttemptLimits, Demonstration, Environment, EnvironmentType } from './environments/environment.ts';
+export { ENVIRONMENTS } from './environments/registry.ts';
+export { UsageError, UserError } from './errors.ts';
+export { type Curve, type CurvePoint, evaluate } from './evaluation/evaluate.ts';
+export { formatCurve, formatCurves } from './evaluation/table.ts';
+export { type Learner, train } from './loop.ts';
+export { openModel } from './model.ts';
+export type * from './native/addon.ts';
+export { deriveSeed, Random } from './rng.ts';
+export { selfIterate } from './rollout/self-iterate.ts';
+export { Interrupted, type Observer, runExperiment } from './runs/experiment.ts';
+export { createRun, openRun, type Run } from './runs/run-folder.ts';
+export type * from './types.ts';
+export { warmUp } from './warmup.ts';
