@@ -24,13 +24,16 @@ export interface Folder<Case, Extra = unknown> {
   file(name: string): TensorFile;
 }
 
-/** A golden folder; a set may leave folders out, then there are no cases. Prints its count when the tests are done. */
-export function folder<Case, Extra = unknown>(name: string, options = { silent: false }): Folder<Case, Extra> {
+/** A golden folder; a set may leave folders out, then there are no cases. Prints its count when the tests are done, unless `title` is null. */
+export function folder<Case, Extra = unknown>(
+  name: string,
+  options: { title?: string | null } = {},
+): Folder<Case, Extra> {
   const directory = path.join(GOLDEN, name);
   const manifestPath = path.join(directory, 'manifest.json');
   const manifest = existsSync(manifestPath) ? JSON.parse(readFileSync(manifestPath, 'utf8')) : { cases: {} };
-  const tally = new Tally(`golden/${name}`);
-  if (!options.silent) after(() => console.log(String(tally)));
+  const tally = new Tally(options.title ?? `golden/${name}`);
+  if (options.title !== null) after(() => console.log(String(tally)));
   return {
     manifest,
     cases: Object.entries(manifest.cases) as [string, Case][],

@@ -17,7 +17,7 @@ interface CheckpointCase {
 }
 
 /** One checkpoint per family (rounded and sharded twins have no config of their own in the manifest). */
-export const FAMILIES: readonly string[] = folder<CheckpointCase>('checkpoints', { silent: true })
+export const FAMILIES: readonly string[] = folder<CheckpointCase>('checkpoints', { title: null })
   .cases.filter(([, c]) => c.config)
   .map(([name]) => name);
 
