@@ -21,10 +21,13 @@ export interface Entry {
   readonly scored: number;
 }
 
-/** What a buffer is besides its capacity and kappa; resumes exactly. */
+/** What a buffer is besides its capacity and kappa, as JSON; resumes exactly. */
 export interface BufferState {
   readonly nextId: number;
-  readonly entries: readonly Entry[];
+  /** Each attempt once, however many entries start from it. */
+  readonly attempts: readonly { tokens: readonly number[]; feedback: readonly number[]; quality: number }[];
+  /** In slot order; `previous` is an index into `attempts`. */
+  readonly entries: readonly (Omit<Entry, 'previous'> & { readonly previous: number | null })[];
 }
 
 export class TaskBuffer {
@@ -90,7 +93,21 @@ export class TaskBuffer {
   }
 
   save(): BufferState {
-    return { nextId: this.#nextId, entries: [...this.#slots] };
+    const numbers = new Map<Attempt, number>();
+    const numberOf = (attempt: Attempt): number => {
+      if (!numbers.has(attempt)) numbers.set(attempt, numbers.size);
+      return numbers.get(attempt)!;
+    };
+    const entries = this.#slots.map((entry) => ({
+      ...entry,
+      previous: entry.previous === null ? null : numberOf(entry.previous),
+    }));
+    const attempts = Array.from(numbers.keys(), ({ tokens, feedback, quality }) => ({
+      tokens: [...tokens],
+      feedback: [...feedback],
+      quality,
+    }));
+    return { nextId: this.#nextId, attempts, entries };
   }
 
   /** Slots are kept, since the draw depends on their order. */
@@ -100,8 +117,13 @@ export class TaskBuffer {
     this.#weights.clear();
     this.#lowest.clear();
     this.#nextId = state.nextId;
+    const attempts = state.attempts.map(({ tokens, feedback, quality }) => ({
+      tokens: Int32Array.from(tokens),
+      feedback: Int32Array.from(feedback),
+      quality,
+    }));
     for (const [slot, entry] of state.entries.slice(0, this.capacity).entries()) {
-      this.#place(slot, entry);
+      this.#place(slot, { ...entry, previous: entry.previous === null ? null : attempts[entry.previous]! });
       this.#lowest.push(slot);
     }
   }

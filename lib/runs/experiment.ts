@@ -1,6 +1,8 @@
 // From a configuration to results: the warm-up once, then each strategy from there, then the comparison. Every part
 // continues from its newest checkpoint, so the same call starts, resumes and re-reads a run.
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { TaskBuffer } from '../curriculum/buffer.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
 import { createEnvironment } from '../environments/create.ts';
@@ -10,7 +12,6 @@ import { type Curve, evaluate } from '../evaluation/evaluate.ts';
 import { type Learner, train } from '../loop.ts';
 import { openModel } from '../model.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
-import { performance } from 'node:perf_hooks';
 import type { StepStats } from '../types.ts';
 import { warmUp } from '../warmup.ts';
 import { latestCheckpoint, loadTrainingState } from './checkpoint.ts';
@@ -154,6 +155,7 @@ async function saveWhenDue(
   buffer: TaskBuffer | null,
 ): Promise<void> {
   const { checkpointEvery, keep } = run.config.run;
+  await setImmediate(); // a turn of the event loop, so that Ctrl-C is heard even where nothing waits
   if (done % checkpointEvery !== 0 && done !== steps && !stop.requested) return;
   await folder.save(done, model, buffer?.save() ?? null, keep);
 }

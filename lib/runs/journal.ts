@@ -18,7 +18,7 @@ export class Journal {
       closeSync(this.#file);
       throw new UserError(`${path} is shorter (${size} bytes) than its checkpoint says (${bytes}): the run was edited`);
     }
-    onDisk('truncate', path, () => ftruncateSync(this.#file, bytes));
+    if (size > bytes) onDisk('truncate', path, () => ftruncateSync(this.#file, bytes));
   }
 
   get bytes(): number {

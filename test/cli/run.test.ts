@@ -1,0 +1,144 @@
+// A small run from start to end: what is on disk, what is printed, what is refused.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { readBatches } from '../../lib/batch/file.ts';
+import { ROLLOUT_SCHEMA } from '../../lib/batch/schema.ts';
+import { exitRl, exitRlWithSignal, inTemporaryFolder, type Outcome, TINY } from '../support/cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'exit-rl-test-'));
+const run = join(folder, 'run');
+let outcome: Outcome;
+
+before(() => {
+  outcome = exitRl([...TINY, '--out', run]);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const lines = (path: string): Record<string, number>[] =>
+  readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, number>);
+
+test('training prints the curves of the warm-up and both strategies, and the levels', () => {
+  assert.equal(outcome.code, 0, outcome.stderr);
+  for (const word of ['warm-up', 'grpo', 'improve', 'chance: 0.100', 'copy of the hint: 0.460']) {
+    assert.ok(outcome.stdout.includes(word), outcome.stdout);
+  }
+  assert.match(outcome.stderr, /improve 12\/12 .* held-out @4 .* left/);
+});
+
+test('the run folder holds configuration, facts, metrics, rollouts and checkpoints of every arm', () => {
+  assert.deepEqual(readdirSync(run).sort(), [
+    'config.yaml',
+    'environment.json',
+    'grpo',
+    'improve',
+    'results.json',
+    'warmup',
+  ]);
+  assert.deepEqual(
+    lines(join(run, 'warmup', 'metrics.jsonl')).map(({ step }) => step),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
+  for (const arm of ['grpo', 'improve']) {
+    const steps = lines(join(run, arm, 'metrics.jsonl'));
+    assert.deepEqual(
+      steps.map(({ step }) => step),
+      Array.from({ length: 13 }, (_, i) => i),
+    );
+    assert.ok(
+      steps.slice(1).every((step) => step['mismatch'] === 0),
+      'the sampler and the update agree bit for bit',
+    );
+    assert.deepEqual(readdirSync(join(run, arm, 'checkpoints')).sort(), ['step-000009', 'step-000012']);
+    const table = readBatches(join(run, arm, 'rollouts', 'step-000012.arrow'));
+    assert.equal(table.numRows, 24);
+    assert.deepEqual(table.schema.names, ROLLOUT_SCHEMA.names);
+  }
+  assert.ok(lines(join(run, 'improve', 'metrics.jsonl')).some((step) => step['depth']! > 0));
+});
+
+test('resuming a finished run prints the same and changes nothing', () => {
+  const again = exitRl(['train', '--resume', run]);
+  assert.equal(again.code, 0, again.stderr);
+  const table = (text: string): string => text.split('\n').slice(0, 5).join('\n');
+  assert.equal(table(again.stdout), table(outcome.stdout));
+});
+
+test('eval takes a run, an arm or a checkpoint, and any k', () => {
+  const all = JSON.parse(exitRl(['eval', run, '--k', '0,3', '--instances', '8', '--json']).stdout);
+  assert.deepEqual(Object.keys(all), ['warm-up', 'grpo', 'improve']);
+  assert.deepEqual(
+    all.improve.points.map((point: { k: number }) => point.k),
+    [0, 3],
+  );
+  const arm = JSON.parse(exitRl(['eval', join(run, 'improve'), '--k', '0,3', '--instances', '8', '--json']).stdout);
+  assert.deepEqual(arm.improve, all.improve);
+  const checkpoint = join(run, 'improve', 'checkpoints', 'step-000012');
+  const one = JSON.parse(exitRl(['eval', checkpoint, '--k', '0,3', '--instances', '8', '--json']).stdout);
+  assert.deepEqual(one.improve, all.improve);
+  assert.match(exitRl(['eval', run, '--step', '7']).stderr, /no checkpoint of step 7/);
+});
+
+test('sample shows attempts and feedback', () => {
+  const { stdout, code } = exitRl(['sample', join(run, 'improve'), '--k', '2']);
+  assert.equal(code, 0);
+  assert.match(stdout, /k = 0[\s\S]*k = 2/);
+});
+
+test('a new run does not write over an old one', () => {
+  const { code, stderr } = exitRl([...TINY, '--out', run]);
+  assert.equal(code, 2);
+  assert.match(stderr, /already holds a run; go on with --resume/);
+});
+
+test('a checkpoint cut short is skipped for the one before it', () =>
+  inTemporaryFolder((other) => {
+    const path = join(other, 'run');
+    assert.equal(exitRl([...TINY, '--strategy', 'improve', '--out', path]).code, 0);
+    const expected = readFileSync(join(path, 'metrics.jsonl'), 'utf8');
+    truncateSync(join(path, 'checkpoints', 'step-000012', 'optimizer.safetensors'), 100);
+    const { code, stderr } = exitRl(['train', '--resume', path]);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /skipping the checkpoint .*step-000012: optimizer\.safetensors has 100 bytes/);
+    assert.equal(readFileSync(join(path, 'metrics.jsonl'), 'utf8'), expected);
+  }));
+
+test('a second process is kept out of a run', () =>
+  inTemporaryFolder(async (other) => {
+    const path = join(other, 'run');
+    const first = exitRlWithSignal(
+      [...TINY, '--set=train.steps=1000', '--out', path],
+      'SIGKILL',
+      /grpo \d+\/1000[\s\S]*grpo/,
+    );
+    while (!existsSync(join(path, 'warmup', 'metrics.jsonl'))) await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = exitRl(['train', '--resume', path]);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /is in use by process \d+/);
+    await first;
+  }));
+
+test('a run folder that cannot be made is named', () =>
+  inTemporaryFolder((other) => {
+    writeFileSync(join(other, 'file'), '');
+    const { code, stderr } = exitRl([...TINY, '--out', join(other, 'file', 'run')]);
+    assert.equal(code, 1);
+    assert.match(stderr, /cannot create the folder .*run/);
+  }));
+
+test('--dry-run prints the configuration and the memory, and leaves no run', () =>
+  inTemporaryFolder((other) => {
+    const path = join(other, 'run');
+    const { code, stdout, stderr } = exitRl([...TINY, '--out', path, '--dry-run', '--json']);
+    assert.equal(code, 0, stderr);
+    const { config, memory, parameterCount } = JSON.parse(stdout);
+    assert.equal(config.rollout.groups, 6);
+    assert.ok(memory.total > 0 && parameterCount > 0);
+    assert.equal(existsSync(path), false);
+  }));

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readBatches, writeBatch } from '../../lib/batch/file.ts';
+import { rolloutBatch } from '../../lib/batch/rollout.ts';
+import { Sampled } from '../../lib/batch/sampled.ts';
+import { ROLLOUT_SCHEMA } from '../../lib/batch/schema.ts';
+import { demonstrationBatch, promptBatch } from '../../lib/batch/supervised.ts';
+import { withTokenValues } from '../../lib/batch/token-values.ts';
+import { describeBatch } from '../../lib/native/bridge.ts';
+import type { Group } from '../../lib/types.ts';
+import { inTemporaryFolder } from '../support/cli.ts';
+import { FakeModel } from '../support/fake-model.ts';
+
+const SETTINGS = {
+  ...{ samplesPerPrompt: 2, maxNewTokens: 3, temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 },
+  ...{ stopTokens: [], stopSequences: [], seed: 1, firstSequence: 0, pages: 0, maxRunning: 8, prefillTokens: 64 },
+};
+const PROMPTS = [Int32Array.of(1, 2), Int32Array.of(3, 4, 5, 6)];
+
+async function sample(): Promise<Sampled> {
+  const { columns } = await new FakeModel(5, 10).generate(describeBatch(promptBatch(PROMPTS)), SETTINGS);
+  return new Sampled(columns);
+}
+
+const group = (instance: number, rewards: readonly (number | null)[]): Group => ({
+  task: { instance, depth: 0, mode: 'base', previous: null, entry: null },
+  attempts: rewards.map((quality) =>
+    quality === null ? null : { tokens: Int32Array.of(), feedback: Int32Array.of(), quality },
+  ),
+  ...{ invalid: 0, rewards, lengths: [3, 3] },
+});
+const GROUPS = [group(7, [0.5, null]), group(8, [0, 1])];
+
+test('a rollout batch points into the block of the sampler and survives the way through a file', async () => {
+  const sampled = await sample();
+  const batch = rolloutBatch(sampled, 'codebreak', GROUPS, [
+    [0.5, 0],
+    [-1, 1],
+  ]);
+  assert.equal(batch.getChild('tokens')!.data[0]!.children[0]!.values.buffer, sampled.block);
+  await inTemporaryFolder((folder) => {
+    const path = join(folder, 'step-000001.arrow');
+    writeBatch(path, batch);
+    const table = readBatches(path);
+    assert.deepEqual(table.schema.names, ROLLOUT_SCHEMA.names);
+    const rows = table.toArray().map((row) => row.toJSON());
+    assert.deepEqual(
+      rows.map((row) => [...row['tokens']].length),
+      [5, 5, 7, 7],
+    );
+    assert.deepEqual(
+      rows.map((row) => [...row['loss_mask']].filter(Boolean).length),
+      [3, 3, 3, 3],
+    );
+    assert.deepEqual(
+      rows.map((row) => row['reward']),
+      [0.5, null, 0, 1],
+    );
+    assert.deepEqual(
+      rows.map((row) => row['quality']),
+      [0.5, null, 0, 1],
+    );
+    assert.deepEqual(
+      rows.map((row) => row['advantage']),
+      [0.5, 0, -1, 1],
+    );
+    assert.deepEqual(
+      rows.map((row) => [row['group_id'], row['instance'], row['environment'], row['mode']]),
+      [
+        [0, 7, 'codebreak', 'base'],
+        [0, 7, 'codebreak', 'base'],
+        [1, 8, 'codebreak', 'base'],
+        [1, 8, 'codebreak', 'base'],
+      ],
+    );
+  });
+});
+
+test('answers are what follows the prompt', async () => {
+  const sampled = await sample();
+  for (let row = 0; row < 4; row++) {
+    const answer = sampled.completion(row);
+    assert.equal(answer.length, 3);
+    assert.ok(answer.every((token) => token >= 5 && token < 15));
+  }
+});
+
+test('demonstrations carry the loss on the answer', () => {
+  const batch = demonstrationBatch([
+    { prompt: Int32Array.of(1, 2), answer: Int32Array.of(3) },
+    { prompt: Int32Array.of(4), answer: Int32Array.of(5, 6) },
+  ]);
+  const rows = batch.toArray().map((row) => row.toJSON());
+  assert.deepEqual(
+    rows.map((row) => [...row['tokens']]),
+    [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+  );
+  assert.deepEqual(
+    rows.map((row) => [...row['loss_mask']]),
+    [
+      [false, false, true],
+      [false, true, true],
+    ],
+  );
+  assert.deepEqual(
+    rows.map((row) => row['advantage']),
+    [1, 1],
+  );
+});
+
+test('values along the tokens become one more column', async () => {
+  const batch = rolloutBatch(await sample(), 'codebreak', GROUPS, [
+    [0, 0],
+    [0, 0],
+  ]);
+  const values = Float32Array.from({ length: 24 }, (_, i) => i);
+  const wider = withTokenValues(batch, 'ref_logprob', values);
+  assert.deepEqual([...wider.get(2)!.toJSON()['ref_logprob']], [10, 11, 12, 13, 14, 15, 16]);
+});

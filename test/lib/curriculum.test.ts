@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TaskBuffer } from '../../lib/curriculum/buffer.ts';
+import { type CurriculumSettings, drawTask, remember } from '../../lib/curriculum/curriculum.ts';
+import { STRATEGIES } from '../../lib/curriculum/strategies.ts';
+import { Random } from '../../lib/rng.ts';
+import type { Attempt, Group, Task } from '../../lib/types.ts';
+
+const SETTINGS: CurriculumSettings = {
+  ...{ minimum: 1, probability: 0.5, children: 'all', rescore: true, maxDepth: null, instances: null },
+};
+const BASE: Task = { instance: 7, depth: 0, mode: 'base', previous: null, entry: null };
+const attempt = (quality: number): Attempt => ({ tokens: Int32Array.of(1), feedback: Int32Array.of(), quality });
+const group = (task: Task, qualities: readonly (number | null)[]): Group => ({
+  task,
+  attempts: qualities.map((quality) => (quality === null ? null : attempt(quality))),
+  invalid: 0,
+  rewards: qualities,
+  lengths: qualities.map(() => 1),
+});
+const random = (): Random => new Random(1, 'test');
+
+test('a base group enters with its variance, its attempts inherit it', () => {
+  const buffer = new TaskBuffer(10, 10);
+  remember(STRATEGIES.improve, buffer, SETTINGS, group(BASE, [0, 1, 1, 0]), 4, random());
+  assert.equal(buffer.size, 5);
+  assert.ok(buffer.entries.every(({ score, born, instance }) => score === 0.25 && born === 4 && instance === 7));
+  assert.deepEqual(
+    buffer.entries.map(({ depth }) => depth),
+    [0, 1, 1, 1, 1],
+  );
+  assert.deepEqual(
+    buffer.entries.map(({ previous }) => previous?.quality ?? null),
+    [null, 0, 1, 1, 0],
+  );
+});
+
+test('plain GRPO has no buffer', () => {
+  const buffer = new TaskBuffer(10, 10);
+  remember(STRATEGIES.grpo, buffer, SETTINGS, group(BASE, [0, 1]), 0, random());
+  assert.equal(buffer.size, 0);
+});
+
+test('a replayed start point is drawn as an improve step and re-scored in place', () => {
+  const buffer = new TaskBuffer(10, 10);
+  remember(STRATEGIES.improve, buffer, { ...SETTINGS, children: 'best' }, group(BASE, [0.5, 1]), 0, random());
+  const child = buffer.entries[1]!;
+  const task: Task = { instance: 7, depth: 1, mode: 'improve', previous: child.previous, entry: child.id };
+  remember(STRATEGIES.improve, buffer, { ...SETTINGS, children: 'best' }, group(task, [1, 1]), 1, random());
+  assert.deepEqual(
+    buffer.entries.map(({ depth, score }) => [depth, score]),
+    [
+      [0, 0.0625],
+      [1, 0],
+      [2, 0],
+    ],
+  );
+  assert.deepEqual([buffer.entries[1]!.born, buffer.entries[1]!.scored], [0, 1]);
+  remember(STRATEGIES.improve, buffer, { ...SETTINGS, rescore: false, maxDepth: 1 }, group(task, [0, 1]), 2, random());
+  assert.equal(buffer.size, 4, 'without re-scoring a copy enters; its children are too deep');
+});
+
+test('unjudged attempts neither count nor become start points', () => {
+  const buffer = new TaskBuffer(10, 10);
+  remember(STRATEGIES.improve, buffer, SETTINGS, group(BASE, [null, 0, 1]), 0, random());
+  assert.deepEqual(
+    buffer.entries.map(({ score }) => score),
+    [0.25, 0.25, 0.25],
+  );
+  remember(STRATEGIES.improve, buffer, SETTINGS, group({ ...BASE, instance: 8 }, [null, 1]), 0, random());
+  assert.equal(buffer.size, 3, 'one return has no variance');
+});
+
+test('replays come with probability p once the buffer holds enough', () => {
+  const buffer = new TaskBuffer(10, 10);
+  const draw = new Random(5, 'draw');
+  const count = (settings: CurriculumSettings): number =>
+    Array.from({ length: 2000 }, () => drawTask(STRATEGIES.improve, buffer, settings, draw)).filter(
+      (t) => t.entry !== null,
+    ).length;
+  assert.equal(count({ ...SETTINGS, minimum: 0 }), 0, 'an empty buffer');
+  remember(STRATEGIES.improve, buffer, SETTINGS, group(BASE, [0, 1]), 0, random());
+  assert.equal(count({ ...SETTINGS, minimum: 4 }), 0);
+  assert.ok(Math.abs(count({ ...SETTINGS, minimum: 3 }) - 1000) < 100);
+  const instances = new Set(
+    Array.from({ length: 200 }, () => drawTask(STRATEGIES.grpo, buffer, { ...SETTINGS, instances: 3 }, draw).instance),
+  );
+  assert.deepEqual([...instances].sort(), [0, 1, 2]);
+});
