@@ -1,22 +1,42 @@
-#include <napi.h>
+// The surface of lib/native/addon.ts.
+#include "napi/environment.h"
+#include "napi/model.h"
+#include "napi/napi_support.h"
+#include "napi/tools.h"
 
-#include "core/pool.h"
-#include "core/simd/isa.h"
-
+namespace exitrl {
 namespace {
 
-Napi::Value doctor(const Napi::CallbackInfo& info) {
-  auto result = Napi::Object::New(info.Env());
-  result.Set("simd", exitrl::simd::name(exitrl::simd::isa()));
-  result.Set("threads", exitrl::default_threads());
-  return result;
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+void expose(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));
 }
 
-Napi::Object init(Napi::Env env, Napi::Object exports) {
-  exports.Set("doctor", Napi::Function::New(env, doctor));
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  auto* own = new Environment;
+  own->threads = default_threads();
+  own->pool = std::make_shared<std::optional<Pool>>();
+  own->executor = new Executor(env);
+  own->model_class = Napi::Persistent(Model::define(env));
+  env.SetInstanceData(own);
+
+  exports.Set("createModel", Napi::Function::New<promised<&Model::create>>(env, "createModel"));
+  exports.Set("loadModel", Napi::Function::New<promised<&Model::load>>(env, "loadModel"));
+  exports.Set("CancelToken", CancelToken::define(env));
+  expose<doctor>(exports, "doctor");
+  expose<set_threads>(exports, "setThreads");
+  expose<set_simd>(exports, "setSimd");
+  expose<release>(exports, "release");
+  expose<read_safetensors>(exports, "readSafetensors");
+  expose<bench>(exports, "bench");
+  expose<policy_loss>(exports, "policyLoss");
+  expose<filtered>(exports, "filteredDistribution");
+  expose<inspect_column>(exports, "inspectColumn");
   return exports;
 }
 
 }  // namespace
+}  // namespace exitrl
 
+static Napi::Object init(Napi::Env env, Napi::Object exports) { return exitrl::initialise(env, exports); }
 NODE_API_MODULE(exit_rl, init)

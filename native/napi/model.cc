@@ -1,0 +1,193 @@
+#include "napi/model.h"
+
+#include <cstring>
+
+#include "napi/napi_support.h"
+#include "napi/settings.h"
+
+namespace exitrl {
+namespace {
+
+constexpr std::pair<const char*, WeightSet> kWeightSets[] = {{"policy", WeightSet::policy},
+                                                             {"reference", WeightSet::reference},
+                                                             {"gradient", WeightSet::gradient},
+                                                             {"exp_avg", WeightSet::exp_avg},
+                                                             {"exp_avg_sq", WeightSet::exp_avg_sq}};
+
+WeightSet weight_set(const Napi::CallbackInfo& info, size_t i) {
+  const std::string text = string_argument(info, i, "set");
+  for (const auto& [name, set] : kWeightSets)
+    if (text == name) return set;
+  fail(ErrorCode::invalid_argument, "no set of weights is called \"" + text + "\"; there are policy, reference, gradient, exp_avg, exp_avg_sq");
+}
+
+// Marks the external that constructs a model: JavaScript cannot make one.
+constexpr napi_type_tag kTag{0x2d1f8a7704be4c9e, 0x9a60d3c5e1187b42};
+using Handle = std::shared_ptr<ModelState>;
+
+}  // namespace
+
+template <Model::Call method>
+Napi::Value Model::checked(const Napi::CallbackInfo& info) {
+  try {
+    return (this->*method)(info);
+  } catch (...) {
+    throw to_js(info.Env(), std::current_exception());
+  }
+}
+
+// What returns a promise never throws: wrong arguments reject it.
+template <Model::Call method>
+Napi::Value Model::promised(const Napi::CallbackInfo& info) {
+  try {
+    return (this->*method)(info);
+  } catch (...) {
+    return rejected(info.Env(), std::current_exception());
+  }
+}
+
+Napi::Function Model::define(Napi::Env env) {
+  return DefineClass(env, "NativeModel",
+                     {InstanceAccessor<&Model::checked<&Model::config>>("config"),
+                      InstanceAccessor<&Model::checked<&Model::parameters>>("parameters"),
+                      InstanceAccessor<&Model::checked<&Model::parameter_count>>("parameterCount"),
+                      InstanceAccessor<&Model::checked<&Model::has_reference>>("hasReference"),
+                      InstanceAccessor<&Model::checked<&Model::step>, &Model::set_step>("step"),
+                      InstanceMethod<&Model::checked<&Model::read>>("read"),
+                      InstanceMethod<&Model::checked<&Model::write>>("write"),
+                      InstanceMethod<&Model::checked<&Model::zero_gradients>>("zeroGradients"),
+                      InstanceMethod<&Model::checked<&Model::plan>>("plan"),
+                      InstanceMethod<&Model::checked<&Model::close>>("close"),
+                      InstanceMethod<&Model::promised<&Model::forward>>("forward"),
+                      InstanceMethod<&Model::promised<&Model::score>>("score"),
+                      InstanceMethod<&Model::promised<&Model::generate>>("generate"),
+                      InstanceMethod<&Model::promised<&Model::accumulate>>("accumulate"),
+                      InstanceMethod<&Model::promised<&Model::update>>("update"),
+                      InstanceMethod<&Model::promised<&Model::update_reference>>("updateReference"),
+                      InstanceMethod<&Model::promised<&Model::save_weights>>("saveWeights"),
+                      InstanceMethod<&Model::promised<&Model::save_state>>("saveState"),
+                      InstanceMethod<&Model::promised<&Model::load_state>>("loadState")});
+}
+
+Model::Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
+  if (!info[0].IsExternal() || !info[0].As<Napi::External<Handle>>().CheckTypeTag(&kTag))
+    throw Napi::TypeError::New(info.Env(), "models are made by createModel() and loadModel()");
+  state_ = *info[0].As<Napi::External<Handle>>().Data();
+}
+
+Napi::Value Model::open(Napi::Env env, std::function<Handle(SharedPool)> make) {
+  const auto& own = environment(env);
+  const int threads = own.threads;
+  return own.executor->submit(env, {}, {}, [pool = own.pool, threads, make](std::stop_token) -> Executor::Convert {
+    if (!*pool) pool->emplace(threads);
+    const Handle state = make(pool);
+    return [state](Napi::Env env) -> Napi::Value {
+      Handle handle = state;
+      auto external = Napi::External<Handle>::New(env, &handle);
+      external.TypeTag(&kTag);
+      return environment(env).model_class.New({external});
+    };
+  });
+}
+
+Napi::Value Model::create(const Napi::CallbackInfo& info) {
+  const std::string config = string_argument(info, 0, "configJson");
+  const auto seed = uint64_t(integer_argument(info[1], "seed", 0, kMaxSafeInteger));
+  return open(info.Env(), [config, seed](SharedPool pool) { return ModelState::create(config, seed, std::move(pool)); });
+}
+
+Napi::Value Model::load(const Napi::CallbackInfo& info) {
+  const std::string directory = string_argument(info, 0, "directory");
+  return open(info.Env(), [directory](SharedPool pool) { return ModelState::load(directory, std::move(pool)); });
+}
+
+const Handle& Model::state() const {
+  require(state_ != nullptr, "the model is closed");
+  return state_;
+}
+
+ModelState& Model::idle_state(const char* call) const {
+  ModelState& found = *state();
+  require(*running_ == 0, std::string(call) + " while another call on the model is running: await that first");
+  return found;
+}
+
+Napi::Value Model::submit(Napi::Env env, const std::vector<Napi::Object>& pins, std::stop_token cancel, Work work) {
+  ++*running_;
+  const std::shared_ptr<void> running(nullptr, [count = running_](void*) { --*count; });
+  return environment(env).executor->submit(env, pins, std::move(cancel), [state = state(), running, work = std::move(work)](std::stop_token stop) {
+    return work(*state, std::move(stop));
+  });
+}
+
+Napi::Value Model::config(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), state()->decoder.config.json); }
+
+Napi::Value Model::parameters(const Napi::CallbackInfo& info) {
+  const auto& parameters = state()->decoder.layout.parameters;
+  auto list = Napi::Array::New(info.Env(), parameters.size());
+  for (uint32_t i = 0; i < parameters.size(); ++i) {
+    auto shape = Napi::Array::New(info.Env(), parameters[i].shape.size());
+    for (uint32_t d = 0; d < parameters[i].shape.size(); ++d) shape[d] = Napi::Number::New(info.Env(), double(parameters[i].shape[d]));
+    auto entry = Napi::Object::New(info.Env());
+    entry.Set("name", parameters[i].name);
+    entry.Set("shape", shape);
+    list[i] = entry;
+  }
+  return list;
+}
+
+Napi::Value Model::parameter_count(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(state()->decoder.layout.count)); }
+Napi::Value Model::has_reference(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), state()->has_reference); }
+Napi::Value Model::step(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(state()->step)); }
+
+void Model::set_step(const Napi::CallbackInfo& info, const Napi::Value& value) {
+  try {
+    ModelState& model = idle_state("step");
+    model.trainer.step = model.step = integer_argument(value, "step", 0, kMaxSafeInteger);
+  } catch (...) {
+    throw to_js(info.Env(), std::current_exception());
+  }
+}
+
+Napi::Value Model::read(const Napi::CallbackInfo& info) {
+  ModelState& model = idle_state("read()");
+  const Parameter& parameter = model.decoder.layout.find(string_argument(info, 0, "name"));
+  const float* slab = model.slab(weight_set(info, 1));
+  auto out = Napi::Float32Array::New(info.Env(), size_t(parameter.size));
+  std::memcpy(out.Data(), slab + parameter.offset, size_t(parameter.size) * sizeof(float));
+  return out;
+}
+
+Napi::Value Model::write(const Napi::CallbackInfo& info) {
+  ModelState& model = idle_state("write()");
+  const Parameter& parameter = model.decoder.layout.find(string_argument(info, 0, "name"));
+  const WeightSet set = weight_set(info, 1);
+  const auto values = floats_argument(info[2], "values");
+  require(int64_t(values.ElementLength()) == parameter.size,
+          parameter.name + " has " + std::to_string(parameter.size) + " values, got " + std::to_string(values.ElementLength()));
+  std::memcpy(model.slab(set) + parameter.offset, values.Data(), size_t(parameter.size) * sizeof(float));
+  model.touch(set);
+  return info.Env().Undefined();
+}
+
+Napi::Value Model::zero_gradients(const Napi::CallbackInfo& info) {
+  idle_state("zeroGradients()").trainer.zero_gradients();
+  return info.Env().Undefined();
+}
+
+Napi::Value Model::plan(const Napi::CallbackInfo& info) {
+  const Fields request(info[0], "request");
+  const TrainSettings train = train_settings(info[0]);
+  const int64_t sequences = request.integer("sequences", 1, 1 << 24);
+  const int64_t prompt_tokens = request.integer("promptTokens", 1, 1 << 24), new_tokens = request.integer("newTokens", 1, 1 << 24);
+  require(sequences * prompt_tokens <= INT32_MAX, "request.sequences * request.promptTokens is more than one batch can hold (2^31 - 1 tokens)");
+  return to_js(info.Env(), state()->plan(sequences, prompt_tokens, new_tokens, train.micro_batch_tokens, train.recompute, request.boolean("reference")));
+}
+
+// Jobs that were started hold the state too: they finish, then its memory goes.
+Napi::Value Model::close(const Napi::CallbackInfo& info) {
+  state_.reset();
+  return info.Env().Undefined();
+}
+
+}  // namespace exitrl

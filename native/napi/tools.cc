@@ -1,0 +1,127 @@
+#include "napi/tools.h"
+
+#include <cstring>
+
+#include "bench/bench.h"
+#include "core/simd/isa.h"
+#include "io/safetensors.h"
+#include "napi/environment.h"
+#include "napi/napi_support.h"
+
+namespace exitrl {
+namespace {
+
+Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
+  auto list = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) list[i] = Napi::String::New(env, values[i]);
+  return list;
+}
+
+template <class Array, class Element>
+Array widened(Napi::Env env, const Tensor& tensor) {
+  auto out = Array::New(env, size_t(tensor.count));
+  for (int64_t i = 0; i < tensor.count; ++i) {
+    Element value;
+    std::memcpy(&value, tensor.data + i * int64_t(sizeof value), sizeof value);
+    out[size_t(i)] = static_cast<std::remove_reference_t<decltype(out.Data()[0])>>(value);
+  }
+  return out;
+}
+
+Napi::Value values_of(Napi::Env env, const Tensor& tensor, const std::string& path) {
+  switch (tensor.dtype) {
+    case Dtype::f64: return widened<Napi::Float64Array, double>(env, tensor);
+    case Dtype::i64: return widened<Napi::Float64Array, int64_t>(env, tensor);
+    case Dtype::i32: return widened<Napi::Int32Array, int32_t>(env, tensor);
+    case Dtype::u8:
+    case Dtype::boolean: return widened<Napi::Uint8Array, uint8_t>(env, tensor);
+    default: break;
+  }
+  auto out = Napi::Float32Array::New(env, size_t(tensor.count));
+  read_floats(tensor, path, out.Data());
+  return out;
+}
+
+}  // namespace
+
+Napi::Value doctor(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Environment& own = environment(env);
+  std::vector<std::string> available, failures;
+  for (const simd::Isa isa : simd::available()) {
+    available.push_back(simd::name(isa));
+    if (const std::string failed = simd::self_check(isa); !failed.empty()) failures.push_back(available.back() + ": " + failed);
+  }
+  auto out = Napi::Object::New(env);
+  out.Set("simd", simd::name(simd::isa()));
+  out.Set("simdAvailable", strings(env, available));
+  out.Set("simdFailures", strings(env, failures));
+  out.Set("threads", own.threads);
+#if defined(__clang__)
+  out.Set("compiler", __VERSION__);
+#else
+  out.Set("compiler", "GCC " __VERSION__);
+#endif
+  out.Set("blocks", double(own.blocks->counts()->blocks));
+  out.Set("blockBytes", double(own.blocks->counts()->bytes));
+  return out;
+}
+
+// Takes effect between jobs: those already submitted run with the threads they have.
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
+  Environment& own = environment(info.Env());
+  own.threads = int(integer_argument(info[0], "threads", 1, 1024));
+  own.executor->submit(info.Env(), {}, {}, [pool = own.pool, threads = own.threads](std::stop_token) -> Executor::Convert {
+    pool->emplace(threads);
+    return [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
+  });
+  return info.Env().Undefined();
+}
+
+Napi::Value set_simd(const Napi::CallbackInfo& info) {
+  simd::force(string_argument(info, 0, "name"));
+  return info.Env().Undefined();
+}
+
+Napi::Value release(const Napi::CallbackInfo& info) {
+  environment(info.Env()).blocks->release(info[0]);
+  return info.Env().Undefined();
+}
+
+Napi::Value read_safetensors(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const SafetensorsFile file(string_argument(info, 0, "path"));
+  auto list = Napi::Array::New(env, file.tensors().size());
+  for (uint32_t i = 0; i < file.tensors().size(); ++i) {
+    const Tensor& tensor = file.tensors()[i];
+    auto shape = Napi::Array::New(env, tensor.shape.size());
+    for (uint32_t d = 0; d < tensor.shape.size(); ++d) shape[d] = Napi::Number::New(env, double(tensor.shape[d]));
+    auto entry = Napi::Object::New(env);
+    entry.Set("name", tensor.name);
+    entry.Set("dtype", name(tensor.dtype));
+    entry.Set("shape", shape);
+    entry.Set("data", values_of(env, tensor, file.path()));
+    list[i] = entry;
+  }
+  return list;
+}
+
+Napi::Value bench(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string op = string_argument(info, 0, "op");
+  require(info[1].IsArray(), "shape must be an array of sizes, it is " + describe(info[1]));
+  std::vector<int64_t> shape;
+  for (uint32_t i = 0; i < info[1].As<Napi::Array>().Length(); ++i)
+    shape.push_back(integer_argument(Napi::Value(info[1].As<Napi::Array>()[i]), "a size of shape", 1, int64_t{1} << 40));
+  Pool pool(environment(env).threads);
+  const BenchResult result = run_bench(pool, op, shape, integer_argument(info[2], "repeats", 1, 1'000'000));
+  auto seconds = Napi::Array::New(env, result.seconds.size());
+  for (uint32_t i = 0; i < result.seconds.size(); ++i) seconds[i] = Napi::Number::New(env, result.seconds[i]);
+  auto out = Napi::Object::New(env);
+  out.Set("seconds", seconds);
+  out.Set("flops", result.flops);
+  out.Set("bytes", result.bytes);
+  return out;
+}
+
+}  // namespace exitrl
