@@ -72,6 +72,9 @@ function checkMetrics(name: string, wanted: PolicyCase, actual: TrainMetrics): v
 for (const [name, wanted] of cases) {
   const loss = lossSettings(wanted.settings);
   const t = (key: string) => tolerance(wanted.tolerances, key);
+  // The loss is a sum of terms that nearly cancel. Its atol has a floor for that (see `tolerance` in the manifest); the
+  // relative tolerance of the same number has none, and rounding the inputs to float32 alone can exceed it.
+  const lossTolerance = { atol: t('loss').atol };
 
   test(`policy ${name}: the loss op`, () => {
     const expected = file(name);
@@ -88,7 +91,7 @@ for (const [name, wanted] of cases) {
       ...optional('behaviour', 'behaviour_logprob'),
     });
     assert.equal(metrics.tokens, wanted.trained_tokens);
-    tally.close(`${name} loss (op)`, [metrics.loss], expected.numbers('loss'), t('loss'));
+    tally.close(`${name} loss (op)`, [metrics.loss], expected.numbers('loss'), lossTolerance);
     tally.close(`${name} dloss_dlogprob`, dlogprob, pick('dloss_dlogprob'), t('dloss_dlogprob'));
     checkMetrics(`${name} (op)`, wanted, metrics);
     tally.cases++;
@@ -123,7 +126,7 @@ for (const [name, wanted] of cases) {
 
       const metrics = await model.accumulate(batch, loss, TRAIN);
       assert.equal(metrics.tokens, wanted.trained_tokens);
-      tally.close(`${name} loss`, [metrics.loss], expected.numbers('loss'), t('loss'));
+      tally.close(`${name} loss`, [metrics.loss], expected.numbers('loss'), lossTolerance);
       checkMetrics(name, wanted, metrics);
       checkGradients(tally, name, model, expected, wanted.parameters);
       const { gradNorm } = await model.update(STAND_STILL);

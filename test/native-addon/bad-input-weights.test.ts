@@ -158,9 +158,6 @@ const ENTRIES: Record<string, (victim: Entry, header: Record<string, Entry>, pay
   'overlapping tensors': (v, header) => {
     v.data_offsets = [...offsets(header[OTHER]!)];
   },
-  'a missing tensor': (_v, header) => {
-    delete header[VICTIM];
-  },
 };
 
 for (const [what, [spoil, message]] of Object.entries(FILES)) {
@@ -169,6 +166,26 @@ for (const [what, [spoil, message]] of Object.entries(FILES)) {
 for (const [what, change] of Object.entries(ENTRIES)) {
   test(`weights refused: ${what}`, () => refusedFolder(what, entry(change), FILE_AND_TENSOR));
 }
+
+test('weights refused: a tensor left out, with and without its data', async () => {
+  const gap = rewrite(({ header }) => {
+    const { [VICTIM]: _gone, ...rest } = header;
+    return { text: JSON.stringify(rest) };
+  });
+  await refusedFolder('bytes that belong to no tensor', gap, /model\.safetensors.*gap/);
+  const cut = rewrite(({ header, payload }) => {
+    const { [VICTIM]: gone, ...rest } = header;
+    const [begin, end] = offsets(gone!);
+    for (const [name, other] of Object.entries(rest)) {
+      if (name === '__metadata__') continue;
+      const [from, to] = offsets(other);
+      if (from >= end) other.data_offsets = [from - (end - begin), to - (end - begin)];
+    }
+    const kept = Buffer.concat([payload.subarray(0, begin), payload.subarray(end)]);
+    return { text: JSON.stringify(rest), payload: kept };
+  });
+  await refusedFolder('a missing tensor', cut, FILE_AND_TENSOR);
+});
 
 test('weights refused: a tensor that belongs to no parameter', () =>
   refusedFolder(
@@ -223,7 +240,7 @@ test('shards refused', { skip: !existsSync(sharded) }, async () => {
       (index) => {
         (index['weight_map'] as Record<string, string>)[VICTIM] = '../../secret.safetensors';
       },
-      /secret/,
+      /up_proj/,
     ],
     'a tensor that the map leaves out': [
       (index) => {
