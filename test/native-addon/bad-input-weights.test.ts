@@ -184,7 +184,7 @@ test('weights refused: a tensor left out, with and without its data', async () =
     const kept = Buffer.concat([payload.subarray(0, begin), payload.subarray(end)]);
     return { text: JSON.stringify(rest), payload: kept };
   });
-  await refusedFolder('a missing tensor', cut, FILE_AND_TENSOR);
+  await refusedFolder('a missing tensor', cut, /mlp\.up_proj/);
 });
 
 test('weights refused: a tensor that belongs to no parameter', () =>
