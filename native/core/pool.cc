@@ -19,8 +19,10 @@ inline void relax() {
 #endif
 }
 
-// Long enough to bridge the serial code between two ops, short enough to leave the core when a step is over.
-constexpr int kSpins = 4000;
+// Spins before a waiting thread lets others run: long enough to bridge the serial code between two ops, short enough to
+// leave the core when a step is over or when another process wants it.
+constexpr int kWorkerSpins = 2000;
+constexpr int kCallerSpins = 1000;
 
 }  // namespace
 
@@ -52,8 +54,8 @@ void Pool::launch(Entry entry, void* context) {
   generation_.notify_all();
   call(entry, context, 0);
   for (int spins = 0; remaining_.load(std::memory_order_acquire) != 0;) {
-    // A worker that lost its core must get a chance to run: yield when it takes long.
-    if (++spins < kSpins * 4) relax(); else std::this_thread::yield();
+    // A worker that lost its core must get a chance to run.
+    if (++spins < kCallerSpins) relax(); else std::this_thread::yield();
   }
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
@@ -63,7 +65,7 @@ void Pool::worker(int thread) {
   for (;;) {
     uint32_t now;
     for (int spins = 0; (now = generation_.load(std::memory_order_acquire)) == seen;) {
-      if (++spins < kSpins) relax(); else generation_.wait(seen, std::memory_order_acquire);
+      if (++spins < kWorkerSpins) relax(); else generation_.wait(seen, std::memory_order_acquire);
     }
     seen = now;
     if (stop_.load(std::memory_order_acquire)) return;
