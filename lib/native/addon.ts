@@ -232,6 +232,8 @@ export interface Addon {
   doctor(): Doctor;
   setThreads(threads: number): void;
   setSimd(name: string): void;
+  /** Rows of a column as native code reads them. For tests of the bridge. */
+  inspectColumn(column: ColumnDescription): unknown[];
   /** Detaches a native ArrayBuffer and drops JavaScript's share at once. */
   release(buffer: ArrayBuffer): void;
   /** Reads tensors of one safetensors file (any dtype widened to float32, integers kept). For tests and tools. */

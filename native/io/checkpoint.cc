@@ -32,7 +32,8 @@ std::vector<std::unique_ptr<SafetensorsFile>> open_shards(const std::string& dir
   for (const auto& [tensor, value] : map->members) {
     const std::string& file = value.string;
     if (value.kind != json::Kind::string || file.empty() || file.find('/') != std::string::npos || file == "." || file == "..")
-      invalid(index_path, "weight_map[\"" + tensor + "\"] is not a file name");
+      invalid(index_path, "weight_map[\"" + tensor + "\"] must name a file of this folder, it is " +
+                              (value.kind == json::Kind::string ? "\"" + file + "\"" : std::string(json::name(value.kind))));
     auto& shard = by_name[file];
     if (!shard) {
       if (!exists(directory + "/" + file)) invalid(index_path, "the shard " + file + " is not there");
