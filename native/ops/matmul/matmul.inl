@@ -10,6 +10,7 @@ enum class Right { panels, matrix };  // B(k, c) in panels (ceil(cols / 16), ldb
 constexpr int64_t kRowBlock = kTileRows * (kTileRows > 6 ? 16 : 24);  // rows of A in the second-level cache
 constexpr int64_t kOuterRows = kRowBlock * 4;                         // rows that share one packing of B
 constexpr int64_t kColumnBlock = 256;
+constexpr int64_t kFarFloats = 1 << 20;                               // B does not stay in a cache beyond this size
 constexpr int kGroup = panels_for(kTileRows);  // panels a full tile covers
 
 struct Tile {
@@ -19,6 +20,7 @@ struct Tile {
   const float* bias;
   const float* addend;
   float* c;
+  const float* next;  // a panel to fetch into the cache meanwhile, or null
   int64_t depth, panel_stride, start_stride, c_stride;
   int64_t lanes;  // valid columns of the last panel
 };
@@ -42,7 +44,14 @@ static void compute_tile(const Tile& t) {
       for (int p = 0; p < Panels; ++p)
         tile[i][p] = load_lanes(t.start + i * t.start_stride + p * kLanes, p == Panels - 1 ? t.lanes : kLanes);
   }
-  multiply(tile, t.depth, t.a, a_row, a_step, b, kLanes);
+  const int64_t slice = t.next != nullptr ? int64_t{16} : t.depth;
+  for (int64_t k = 0; k < t.depth; k += slice) {
+    const int64_t depth = std::min(slice, t.depth - k);
+    if (t.next != nullptr)
+      for (int64_t i = 0; i < depth; ++i) __builtin_prefetch(t.next + (k + i) * kLanes);
+    multiply(tile, depth, t.a + k * a_step, a_row, a_step, b, kLanes);
+    for (int p = 0; p < Panels; ++p) b[p] += depth * kLanes;
+  }
 #pragma GCC unroll 16
   for (int p = 0; p < Panels; ++p) {
     const int64_t lanes = p == Panels - 1 ? t.lanes : kLanes;
@@ -91,38 +100,52 @@ static void copy_rows(const float* a, int64_t lda, int64_t rows, int64_t depth, 
   }
 }
 
-// Tiles of kTileRows columns of `a`, each (depth, kTileRows). Sixteen floats are stored at a time: what is too much is
-// overwritten by the next k, and by the next tile or the end of the block.
+// At least kTileRows floats, at most sixteen.
+static EXITRL_ALWAYS_INLINE void copy_tile_row(const float* from, float* to) {
+#if defined(EXITRL_ISA_AVX2)
+  _mm256_storeu_ps(to, _mm256_loadu_ps(from));
+#else
+  store(to, load(from));
+#endif
+}
+
+// Tiles of up to kTileRows columns of `a`, each (depth, kTileRows). What is copied too much is overwritten by the next
+// k, and by the next tile or the end of the block.
 static void copy_columns(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
-  for (int64_t r = 0; r < rows; r += kTileRows, out += depth * kTileRows) {
+  for (int64_t r = 0; r < rows; r += tile_height(rows - r), out += depth * kTileRows) {
     const float* const from = a + r;
     const int64_t left = rows - r;
     if (left >= kLanes)
-      for (int64_t k = 0; k < depth; ++k) store(out + k * kTileRows, load(from + k * lda));
+      for (int64_t k = 0; k < depth; ++k) copy_tile_row(from + k * lda, out + k * kTileRows);
     else
       for (int64_t k = 0; k < depth; ++k) store(out + k * kTileRows, load_partial(from + k * lda, int(left)));
   }
 }
 
 static void copy_panels(const float* b, int64_t ldb, int64_t cols, int64_t depth, float* out) {
-  for (int64_t c = 0; c < cols; c += kLanes, out += depth * kLanes) {
-    const float* const from = b + c;
-    if (cols - c >= kLanes)
-      for (int64_t k = 0; k < depth; ++k) store(out + k * kLanes, load(from + k * ldb));
-    else
-      for (int64_t k = 0; k < depth; ++k) store(out + k * kLanes, load_partial(from + k * ldb, int(cols - c)));
-  }
+  constexpr int kTogether = 4;  // rows of B are far apart: take more than one cache line of each
+  const int64_t panel_floats = depth * kLanes;
+  int64_t c = 0;
+  for (; c + kTogether * kLanes <= cols; c += kTogether * kLanes, out += kTogether * panel_floats)
+    for (int64_t k = 0; k < depth; ++k)
+      for (int p = 0; p < kTogether; ++p) {
+        const float* const from = b + k * ldb + c + p * kLanes;
+        __builtin_prefetch(from + 8 * ldb);
+        store(out + p * panel_floats + k * kLanes, load(from));
+      }
+  for (; c < cols; c += kLanes, out += panel_floats)
+    for (int64_t k = 0; k < depth; ++k)
+      store(out + k * kLanes, load_lanes(b + k * ldb + c, std::min<int64_t>(kLanes, cols - c)));
 }
 
 // One block of rows, columns and depth: A and B are packed, B in panels `panel_stride` apart.
 template <Left left>
-static void compute_block(Tile t, const float* a, const float* b, int64_t rows, int64_t cols) {
+static void compute_block(Tile t, const float* a, const float* b, int64_t rows, int64_t cols, bool fetch) {
   static const TileTable<left> table;
   const Tile origin = t;
   const int64_t panels = (cols + kLanes - 1) / kLanes;
   const int group = panels_for(int(std::min<int64_t>(rows, kTileRows)));
   const ComputeTile* const grouped = rows < kTileRows ? table.wide : table.group;
-  const int64_t a_tile = left == Left::rows ? kTileRows * kRowStride : kTileRows * t.depth;
   for (int64_t panel = 0; panel < panels;) {
     const int width = panels - panel >= group ? group : 1;
     const ComputeTile* const functions = width == group ? grouped : table.one;
@@ -135,12 +158,14 @@ static void compute_block(Tile t, const float* a, const float* b, int64_t rows, 
     t.bias = origin.bias ? origin.bias + column : nullptr;
     t.addend = origin.addend ? origin.addend + column : nullptr;
     t.c = origin.c + column;
-    for (int64_t r = 0; r < rows; r += kTileRows) {
-      functions[std::min<int64_t>(rows - r, kTileRows)](t);
-      t.a += a_tile;
-      if (t.start) t.start += kTileRows * t.start_stride;
-      if (t.addend) t.addend += kTileRows * t.c_stride;
-      t.c += kTileRows * t.c_stride;
+    for (int64_t r = 0, height; r < rows; r += height) {
+      height = tile_height(rows - r);
+      t.next = fetch && r == 0 ? t.b + width * t.panel_stride : nullptr;
+      functions[height](t);
+      t.a += left == Left::rows ? height * kRowStride : kTileRows * t.depth;
+      if (t.start) t.start += height * t.start_stride;
+      if (t.addend) t.addend += height * t.c_stride;
+      t.c += height * t.c_stride;
     }
   }
 }
@@ -149,6 +174,8 @@ template <Left left, Right right>
 static void compute_product(const Product& g, Scratch& scratch) {
   const int64_t blocks = std::max<int64_t>(1, (g.depth + kDepthBlock - 1) / kDepthBlock);
   const int64_t depth_step = std::max<int64_t>(1, (g.depth + blocks - 1) / blocks);
+  // Skinny products read B once, from far away; several panels at a time need no help to do so.
+  const bool fetch = right == Right::panels && g.cols * g.depth > kFarFloats && g.rows > 2;
   const int64_t outer_rows = std::min(g.rows, kOuterRows);
   const int64_t padded_cols = round_up(g.cols, kLanes);
   const int64_t partial_stride = padded_cols + kLanes;
@@ -166,8 +193,12 @@ static void compute_product(const Product& g, Scratch& scratch) {
     for (int64_t k0 = 0; k0 == 0 || k0 < g.depth; k0 += depth_step) {
       const int64_t depth = std::min(g.depth - k0, depth_step);
       const bool last = k0 + depth >= g.depth;
-      if constexpr (left == Left::rows) copy_rows(g.a + r0 * g.lda + k0, g.lda, rows, depth, a_block);
-      else copy_columns(g.a + k0 * g.lda + r0, g.lda, rows, depth, a_block);
+      if constexpr (left == Left::rows) {
+        copy_rows(g.a + r0 * g.lda + k0, g.lda, rows, depth, a_block);
+      } else {
+        for (int64_t r1 = 0; r1 < rows; r1 += kRowBlock)
+          copy_columns(g.a + k0 * g.lda + r0 + r1, g.lda, std::min(rows - r1, kRowBlock), depth, a_block + r1 * depth);
+      }
       for (int64_t c0 = 0; c0 < g.cols; c0 += kColumnBlock) {
         const int64_t cols = std::min(g.cols - c0, kColumnBlock);
         Tile t{};
@@ -191,7 +222,7 @@ static void compute_product(const Product& g, Scratch& scratch) {
           t.bias = last && g.bias ? g.bias + c0 : nullptr;
           t.addend = last && g.addend ? g.addend + at : nullptr;
           const float* const a = a_block + r1 * (left == Left::rows ? int64_t{kRowStride} : depth);
-          compute_block<left>(t, a, b, std::min(rows - r1, kRowBlock), cols);
+          compute_block<left>(t, a, b, std::min(rows - r1, kRowBlock), cols, fetch);
         }
       }
     }

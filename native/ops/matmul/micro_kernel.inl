@@ -14,7 +14,7 @@ constexpr int panels_for(int) { return 1; }
 #else
 constexpr int kTileRows = 6;
 constexpr int kDepthBlock = 256;
-constexpr int panels_for(int rows) { return rows >= 6 ? 1 : 6 / rows; }
+constexpr int panels_for(int rows) { return rows == 1 ? 6 : rows == 2 ? 2 : 1; }
 #endif
 
 // Row stride of a block copied to scratch: a constant, so that one pointer addresses all rows of a tile, and no power
@@ -47,6 +47,13 @@ static EXITRL_ALWAYS_INLINE void multiply(F16 (&tile)[Rows][Panels], int64_t dep
       for (int p = 0; p < Panels; ++p) tile[i][p] = fma(left, right[p], tile[i][p]);
     }
   }
+}
+
+// Height of the next tile when `left` rows remain: the last two share what is left, since a low tile has too few
+// independent chains.
+constexpr int64_t tile_height(int64_t left) {
+  if (left <= kTileRows || left >= 2 * kTileRows) return left < kTileRows ? left : kTileRows;
+  return (left + 1) / 2;
 }
 
 constexpr int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
