@@ -1,6 +1,7 @@
 // y = x times W transposed, fp32: our packed weights against PyTorch's default and against oneDNN.
 import { median } from './support/median.ts';
 import { addon } from './support/engine.ts';
+import { limits } from './support/limits.ts';
 import { type Peer, startPeers } from './support/peer.ts';
 import type { BenchOptions } from './support/options.ts';
 import type { Cell, Report } from './support/report.ts';
@@ -40,8 +41,7 @@ async function measure(shape: Shape, peer: Peer | null, rounds: number): Promise
 
 export async function gemm(options: BenchOptions): Promise<Report> {
   addon.setThreads(options.threads);
-  const peak = addon.bench('peak', [], 3);
-  const gflops = peak.flops / median(peak.seconds) / 1e9;
+  const gflops = limits().arithmetic / 1e9;
   const { running, missing } = options.peers
     ? await startPeers([['PyTorch', 'gemm.py', { threads: options.threads }]])
     : { running: [], missing: [] };

@@ -1,6 +1,7 @@
 // Every kernel alone: rate, and how close it comes to what arithmetic and memory allow.
 import { median } from './support/median.ts';
 import { addon } from './support/engine.ts';
+import { limits } from './support/limits.ts';
 import type { BenchOptions } from './support/options.ts';
 import { type Cell, digits, type Report } from './support/report.ts';
 
@@ -27,10 +28,7 @@ const CASES: readonly (readonly [op: string, shape: readonly number[]])[] = [
 
 export async function ops(options: BenchOptions): Promise<Report> {
   addon.setThreads(options.threads);
-  const peak = addon.bench('peak', [], 3);
-  const arithmetic = peak.flops / median(peak.seconds);
-  const stream = addon.bench('stream', [1 << 25], 5);
-  const bandwidth = stream.bytes / median(stream.seconds);
+  const { arithmetic, bandwidth } = limits();
   const rows: Cell[][] = [];
   const data: object[] = [];
   for (const [op, shape] of CASES) {
