@@ -24,6 +24,7 @@ struct AttentionTile {
 
   float* queries = nullptr;  // blocks of kDepthBlock along the head width: (blocks, rows, kRowStride)
   float* scores = nullptr;   // blocks of kDepthBlock along the keys:       (blocks, rows, kRowStride); later the exponentials
+  float* maxima = nullptr;   // (rows)
   float* sums = nullptr;     // (rows)
   float* padded = nullptr;   // (keys, 16): last values of the head width when it is no multiple of 16
 
@@ -40,7 +41,7 @@ struct AttentionTile {
       const float* const q = a.q + (span.row + first + m / group) * a.q_stride + (head * group + m % group) * a.D;
       for (int64_t d = 0; d < a.D; d += kDepthBlock) {
         float* const to = queries + (d / kDepthBlock * rows + m) * kRowStride;
-        std::memcpy(to, q + d, size_t(std::min<int64_t>(kDepthBlock, a.D - d)) * sizeof(float));
+        copy_floats(q + d, std::min<int64_t>(kDepthBlock, a.D - d), to);
       }
     }
   }
@@ -88,37 +89,54 @@ struct AttentionTile {
     }
   }
 
-  // Scores of row m become exponentials; keys outside its window become 0.
-  void softmax_row(int64_t m) const {
-    const int64_t from = first_key(m), to = last_key(m);
-    const int64_t begin = from / kLanes * kLanes, stop = to / kLanes * kLanes + kLanes;
-    const float infinity = __builtin_inff();
-    for (int64_t key = begin; key < from; ++key) *score(m, key) = -infinity;
-    for (int64_t key = to + 1; key < stop; ++key) *score(m, key) = -infinity;
+  // Calls body(scores, keys) for the stretches of row m's pages that lie side by side in scratch.
+  template <class Body>
+  EXITRL_ALWAYS_INLINE void for_each_stretch(int64_t m, Body&& body) const {
+    const int64_t begin = first_key(m) / kLanes * kLanes, stop = last_key(m) / kLanes * kLanes + kLanes;
+    for (int64_t key = begin, next; key < stop; key = next) {
+      next = std::min(stop, base + round_up(key - base + 1, kDepthBlock));
+      body(score(m, key), next - key);
+    }
+  }
 
-    F16 top = set1(-infinity);
-    for (int64_t key = begin, next; key < stop; key = next) {
-      next = std::min(stop, base + round_up(key - base + 1, kDepthBlock));
-      const float* const s = score(m, key);
-      for (int64_t k = 0; k < next - key; k += kLanes) top = max(load(s + k), top);
+  // Keys of the first and last page that row m does not see get score -infinity.
+  void mask_row(int64_t m) const {
+    alignas(64) static constexpr float lane[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const int64_t from = first_key(m), to = last_key(m);
+    const F16 lanes = load(lane), masked = set1(-__builtin_inff());
+    if (from % kLanes != 0) {
+      float* const s = score(m, from / kLanes * kLanes);
+      store(s, select_lt(lanes, set1(float(from % kLanes)), masked, load(s)));
     }
-    const float row_max = reduce_max(top);
-    const F16 maximum = set1(row_max);
-    F16 total = zero();
-    for (int64_t key = begin, next; key < stop; key = next) {
-      next = std::min(stop, base + round_up(key - base + 1, kDepthBlock));
-      float* const s = score(m, key);
-      for (int64_t k = 0; k < next - key; k += kLanes) {
-        const F16 p = exp(sub(load(s + k), maximum));
-        store(s + k, p);
-        total = add(total, p);
-      }
+    float* const s = score(m, to / kLanes * kLanes);
+    store(s, select_lt(lanes, set1(float(to % kLanes + 1)), load(s), masked));
+  }
+
+  // Scores become exponentials. One pass per step: the rows of a pass do not wait for each other.
+  void softmax() const {
+    for (int64_t m = 0; m < rows; ++m) {
+      mask_row(m);
+      F16 top = set1(-__builtin_inff());
+      for_each_stretch(m, [&](const float* s, int64_t keys) {
+        for (int64_t k = 0; k < keys; k += kLanes) top = max(load(s + k), top);
+      });
+      maxima[m] = reduce_max(top);
     }
-    sums[m] = reduce_add(total);
-    if (a.lse) {
-      const int64_t row = span.row + first + m / group;
-      a.lse[row * a.H + head * group + m % group] = row_max + std::log(sums[m]);
+    for (int64_t m = 0; m < rows; ++m) {
+      const F16 maximum = set1(maxima[m]);
+      F16 total = zero();
+      for_each_stretch(m, [&](float* s, int64_t keys) {
+        for (int64_t k = 0; k < keys; k += kLanes) {
+          const F16 p = exp(sub(load(s + k), maximum));
+          store(s + k, p);
+          total = add(total, p);
+        }
+      });
+      sums[m] = reduce_add(total);
     }
+    if (a.lse == nullptr) return;
+    for (int64_t m = 0; m < rows; ++m)
+      a.lse[(span.row + first + m / group) * a.H + head * group + m % group] = maxima[m] + std::log(sums[m]);
   }
 
   // Where the values of a page begin for one chunk of the head width, and how far one key is from the next.
@@ -232,16 +250,17 @@ void attention_tile(const AttentionForward& a, const AttentionSpan& span, int64_
   const int64_t keys = round_up(t.end - t.base, kLanes);
   const int64_t query_floats = round_up(a.D, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
   const int64_t score_floats = round_up(keys, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
-  const int64_t sum_floats = round_up(t.rows, kLanes);
+  const int64_t row_floats = round_up(t.rows, kLanes);
   const int64_t padded_floats = a.D % kLanes == 0 ? 0 : keys * kLanes;
-  t.queries = scratch.reserve(query_floats + score_floats + sum_floats + padded_floats);
+  t.queries = scratch.reserve(query_floats + score_floats + 2 * row_floats + padded_floats);
   t.scores = t.queries + query_floats;
-  t.sums = t.scores + score_floats;
-  t.padded = t.sums + sum_floats;
+  t.maxima = t.scores + score_floats;
+  t.sums = t.maxima + row_floats;
+  t.padded = t.sums + row_floats;
 
   t.copy_queries();
   t.compute_scores();
-  for (int64_t m = 0; m < t.rows; ++m) t.softmax_row(m);
+  t.softmax();
   t.compute_output();
 }
 

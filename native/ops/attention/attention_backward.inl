@@ -205,7 +205,7 @@ struct SequenceGradient {
   void write_rows(const float* from, int64_t first, int64_t rows, int64_t fused_head) const {
     for (int64_t r = 0; r < rows; ++r) {
       float* const to = a.dqkv + (row + first + r) * stride + fused_head * a.D;
-      std::memcpy(to, from + r * width, size_t(a.D) * sizeof(float));
+      copy_floats(from + r * width, a.D, to);
     }
   }
 };

@@ -91,13 +91,7 @@ struct TileTable {
 };
 
 static void copy_rows(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* const from = a + r * lda;
-    float* const to = out + r * kRowStride;
-    int64_t k = 0;
-    for (; k + kLanes <= depth; k += kLanes) store(to + k, load(from + k));
-    if (k < depth) store_partial(to + k, load_partial(from + k, int(depth - k)), int(depth - k));
-  }
+  for (int64_t r = 0; r < rows; ++r) copy_floats(a + r * lda, depth, out + r * kRowStride);
 }
 
 // At least kTileRows floats, at most sixteen.

@@ -66,6 +66,12 @@ static EXITRL_ALWAYS_INLINE void store_lanes(float* p, F16 x, int64_t lanes) {
   if (lanes == kLanes) store(p, x); else store_partial(p, x, int(lanes));
 }
 
+static EXITRL_ALWAYS_INLINE void copy_floats(const float* from, int64_t n, float* to) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
+  if (i < n) store_partial(to + i, load_partial(from + i, int(n - i)), int(n - i));
+}
+
 // Calls body(std::integral_constant<int, n>) for a runtime n in 1 .. Max.
 template <int Max, class Body>
 static EXITRL_ALWAYS_INLINE void with_constant(int64_t n, Body&& body) {
