@@ -97,6 +97,7 @@ static void copy_rows(const float* a, int64_t lda, int64_t rows, int64_t depth, 
 // At least kTileRows floats, at most sixteen.
 static EXITRL_ALWAYS_INLINE void copy_tile_row(const float* from, float* to) {
 #if defined(EXITRL_ISA_AVX2)
+  static_assert(kTileRows <= 8);
   _mm256_storeu_ps(to, _mm256_loadu_ps(from));
 #else
   store(to, load(from));
