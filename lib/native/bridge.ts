@@ -13,6 +13,7 @@ import {
   RecordBatch,
   Schema,
   Struct,
+  vectorFromArray,
 } from 'apache-arrow';
 import type { ColumnDescription, NativeColumns } from './addon.ts';
 
@@ -38,7 +39,7 @@ export function formatOf(type: DataType): string {
 
 /**
  * Describes a column for the addon. Buffers are passed as they are; only bits that start inside a byte (a slice of a
- * boolean column or of one with nulls) are copied.
+ * boolean column or of one with nulls) and dictionaries in several chunks are copied.
  *
  * @example describe(table.getChild('tokens').data[0], 'tokens')
  */
@@ -63,7 +64,11 @@ function describeColumn(data: Data, name: string): ColumnDescription {
   // Everything but bits is sliced already: `offset` counts bits only.
   if (DataType.isBool(type)) buffers.push(bits(data.values as Uint8Array, offset, length));
   else if (!type.children) buffers.push(fixed(data.values as ArrayBufferView | undefined));
-  const children = data.children.map((child, i) => describe(child, type.children[i]!.name));
+  // Items of a list are part of their column in messages.
+  const inner = DataType.isStruct(type) ? describe : describeColumn;
+  const children = (type.children ?? []).map((field: Field, i) =>
+    inner(data.children[i] ?? makeData({ type: field.type, length: 0, nullCount: 0 } as never), field.name),
+  );
   const dictionary = DataType.isDictionary(type) ? dictionaryOf(data) : null;
   return { format, name, length, nullCount, buffers, children, dictionary };
 }
@@ -77,12 +82,10 @@ const hasOffsets = (type: DataType): boolean =>
   DataType.isLargeBinary(type);
 
 function dictionaryOf({ dictionary }: Data): ColumnDescription {
-  const chunks = dictionary?.data ?? [];
-  if (chunks.length > 1) {
-    throw new TypeError(`its dictionary has ${chunks.length} chunks; write the values into one dictionary`);
-  }
-  if (chunks.length === 0) throw new TypeError('its dictionary is missing');
-  return describeColumn(chunks[0]!, '');
+  if (!dictionary) throw new TypeError('its dictionary is missing');
+  // A stream that extends its dictionary (delta batches) leaves it in several chunks.
+  const whole = dictionary.data.length === 1 ? dictionary : vectorFromArray([...dictionary], dictionary.type);
+  return describeColumn(whole.data[0]!, '');
 }
 
 /** A resizable buffer could shrink under a running job: Node-API cannot pin it. */

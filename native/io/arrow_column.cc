@@ -92,7 +92,7 @@ void ArrowColumn::need(size_t buffer, int64_t count, int64_t width, const std::s
   int64_t bytes;
   if (__builtin_mul_overflow(count, width, &bytes) || (bytes > 0 && !data) || size < bytes)
     invalid(path, std::string("its ") + what + " buffer has " + std::to_string(data ? size : 0) + " bytes, " + std::to_string(length) +
-                      " rows need more (" + (data ? "was its ArrayBuffer detached?" : "it is missing") + ")");
+                      " rows need more" + (data ? "" : "; is it missing, or was its ArrayBuffer detached?"));
   if (!data) data = kNothing;
   if (reinterpret_cast<uintptr_t>(data) % uintptr_t(width) != 0) invalid(path, std::string("its ") + what + " buffer is not aligned to " + std::to_string(width) + " bytes");
 }
