@@ -14,9 +14,12 @@ export async function dryRun(addon: Addon, config: Config, json: boolean): Promi
   const model = await openModel(addon, config, environment);
   const { rollout, train, algorithm } = config;
   const plan = model.plan({
-    sequences: rollout.groups * rollout.groupSize,
+    prompts: rollout.groups,
+    samplesPerPrompt: rollout.groupSize,
     promptTokens: environment.promptTokens,
     newTokens: environment.attempt.maxTokens,
+    maxRunning: rollout.maxRunning,
+    prefillTokens: rollout.prefillTokens,
     microBatchTokens: train.microBatchTokens,
     recompute: train.recompute,
     reference: (algorithm.loss.klWeight ?? 0) > 0,

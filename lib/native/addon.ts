@@ -191,9 +191,12 @@ export interface NativeModel {
   loadState(path: string): Promise<void>;
   /** Bytes this model will hold, before anything is allocated. */
   plan(request: {
-    sequences: number;
+    prompts: number;
+    samplesPerPrompt: number;
     promptTokens: number;
     newTokens: number;
+    maxRunning: number;
+    prefillTokens: number;
     microBatchTokens: number;
     recompute: 'none' | 'block';
     reference: boolean;
@@ -220,6 +223,8 @@ export interface Doctor {
   readonly compiler: string;
   /** Live native blocks shared with JavaScript. */
   readonly blocks: number;
+  /** Bytes of weights, activations and caches, as NativeModel.plan() counts them. */
+  readonly bufferBytes: number;
   readonly blockBytes: number;
 }
 

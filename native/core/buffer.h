@@ -1,5 +1,6 @@
 // A 64-byte aligned array that owns its memory; large ones come straight from the operating system and go back to it.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,9 @@
 #endif
 
 namespace exitrl {
+
+// Bytes that all buffers of the process hold: what a memory plan is checked against.
+inline std::atomic<int64_t> buffer_bytes{0};
 
 template <class T>
 class Buffer {
@@ -30,11 +34,13 @@ class Buffer {
       if (bytes_ >= (size_t{4} << 20)) madvise(p, bytes_, MADV_HUGEPAGE);
 #endif
       data_ = static_cast<T*>(p);
+      buffer_bytes += int64_t(bytes_);
       return;
     }
 #endif
     data_ = static_cast<T*>(std::aligned_alloc(64, bytes_));
     if (!data_) no_memory();
+    buffer_bytes += int64_t(bytes_);
     for (size_t i = 0; i < bytes_; ++i) reinterpret_cast<unsigned char*>(data_)[i] = 0;
   }
   ~Buffer() { reset(); }
@@ -57,6 +63,7 @@ class Buffer {
   explicit operator bool() const { return data_ != nullptr; }
   void reset() {
     if (!data_) return;
+    buffer_bytes -= int64_t(bytes_);
 #if defined(__unix__) || defined(__APPLE__)
     if (bytes_ >= kMapped) munmap(data_, bytes_); else
 #endif

@@ -177,11 +177,14 @@ Napi::Value Model::zero_gradients(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::plan(const Napi::CallbackInfo& info) {
   const Fields request(info[0], "request");
-  const TrainSettings train = train_settings(info[0]);
-  const int64_t sequences = request.integer("sequences", 1, 1 << 24);
-  const int64_t prompt_tokens = request.integer("promptTokens", 1, 1 << 24), new_tokens = request.integer("newTokens", 1, 1 << 24);
-  require(sequences * prompt_tokens <= INT32_MAX, "request.sequences * request.promptTokens is more than one batch can hold (2^31 - 1 tokens)");
-  return to_js(info.Env(), state()->plan(sequences, prompt_tokens, new_tokens, train.micro_batch_tokens, train.recompute, request.boolean("reference")));
+  GenerateSettings generate;
+  const int64_t prompts = request.integer("prompts", 1, 1 << 24), prompt_tokens = request.integer("promptTokens", 1, 1 << 24);
+  generate.samples_per_prompt = request.integer("samplesPerPrompt", 1, 1 << 24);
+  generate.max_new_tokens = request.integer("newTokens", 1, 1 << 24);
+  generate.max_running = request.integer("maxRunning", 1, 1 << 24);
+  generate.prefill_tokens = request.integer("prefillTokens", 1, 1 << 24);
+  require(prompts * prompt_tokens <= INT32_MAX, "request.prompts * request.promptTokens is more than one batch can hold (2^31 - 1 tokens)");
+  return to_js(info.Env(), state()->plan(prompts, prompt_tokens, generate, train_settings(info[0]), request.boolean("reference")));
 }
 
 // Jobs that were started hold the state too: they finish, then its memory goes.

@@ -95,13 +95,15 @@ void ModelState::load_state(const std::string& path) {
   has_reference = reference_ != nullptr;
 }
 
-MemorySegments ModelState::plan(int64_t sequences, int64_t prompt_tokens, int64_t new_tokens, int64_t micro_batch_tokens, Recompute recompute,
+MemorySegments ModelState::plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train,
                                 bool with_reference) const {
   const int64_t weights = (decoder.layout.size + PackedWeights::floats(decoder.config)) * int64_t(sizeof(float));
+  const int64_t tokens = prompts * generate.samples_per_prompt * (prompt_tokens + generate.max_new_tokens);
   MemorySegments segments{{"policy weights", weights}};
   if (with_reference) segments.push_back({"reference weights", weights});
-  for (auto& segment : Trainer::plan(decoder, micro_batch_tokens, recompute)) segments.push_back({"train: " + segment.name, segment.bytes});
-  for (auto& segment : Engine::plan(decoder, sequences, 1, prompt_tokens, new_tokens)) segments.push_back({"generate: " + segment.name, segment.bytes});
+  for (auto& segment : Trainer::plan(decoder, tokens, train.micro_batch_tokens, prompt_tokens, generate.max_new_tokens, train.recompute))
+    segments.push_back({"train: " + segment.name, segment.bytes});
+  for (auto& segment : Engine::plan(decoder, prompts, prompt_tokens, generate)) segments.push_back({"generate: " + segment.name, segment.bytes});
   return segments;
 }
 

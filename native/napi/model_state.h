@@ -28,7 +28,7 @@ class ModelState {
   void update_reference(double alpha);
   void save_state(const std::string& path);
   void load_state(const std::string& path);
-  MemorySegments plan(int64_t sequences, int64_t prompt_tokens, int64_t new_tokens, int64_t micro_batch_tokens, Recompute recompute, bool with_reference) const;
+  MemorySegments plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train, bool with_reference) const;
 
  private:
   std::shared_ptr<std::optional<Pool>> shared_pool_;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "bench/bench.h"
+#include "core/buffer.h"
 #include "core/simd/isa.h"
 #include "io/safetensors.h"
 #include "napi/environment.h"
@@ -63,6 +64,7 @@ Napi::Value doctor(const Napi::CallbackInfo& info) {
   out.Set("compiler", "GCC " __VERSION__);
 #endif
   out.Set("blocks", double(own.blocks->counts()->blocks));
+  out.Set("bufferBytes", double(buffer_bytes.load()));
   out.Set("blockBytes", double(own.blocks->counts()->bytes));
   return out;
 }

@@ -219,13 +219,12 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
   return out;
 }
 
-MemorySegments Engine::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens) {
+MemorySegments Engine::plan(const Decoder& decoder, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& s) {
   const DecoderConfig& c = decoder.config;
   std::vector<int32_t> offsets;
   for (int64_t p = 0; p <= prompts; ++p) offsets.push_back(int32_t(p * prompt_tokens));
-  const GenerateSettings defaults;
-  const int64_t pages = ample_pages(offsets.data(), prompts, samples, defaults.max_running, new_tokens);
-  MemorySegments out = Workspace::plan(c, std::min(defaults.max_running, prompts * samples) + defaults.prefill_tokens, Workspace::Use::forward, Recompute::none);
+  const int64_t pages = s.pages ? s.pages : ample_pages(offsets.data(), prompts, s.samples_per_prompt, s.max_running, s.max_new_tokens);
+  MemorySegments out = Workspace::plan(c, std::min(s.max_running, prompts * s.samples_per_prompt) + s.prefill_tokens, Workspace::Use::forward, Recompute::none);
   out.push_back({"KV cache", 2 * c.L * pages * page_floats(c.K, c.D) * int64_t(sizeof(float))});
   out.push_back({"logits of a chunk", kHeadChunk * (c.V + c.C) * int64_t(sizeof(float))});
   return out;

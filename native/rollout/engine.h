@@ -46,7 +46,8 @@ class Engine {
   Generated generate(const Policy& policy, const int32_t* prompts, const int32_t* prompt_offsets, int64_t prompt_count,
                      const GenerateSettings& settings, std::stop_token stop);
 
-  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t samples_per_prompt, int64_t prompt_tokens, int64_t new_tokens);
+  // Reads samples_per_prompt, max_new_tokens, max_running, prefill_tokens and pages of the settings.
+  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& settings);
 
   // Gives memory back (a training step may need it).
   void release_memory() {

@@ -18,9 +18,6 @@ void check_cancelled(const std::stop_token& stop) {
 
 int64_t kv_floats(const DecoderConfig& c, int64_t pages) { return 2 * pages * page_floats(c.K, c.D); }
 
-// Pages for `tokens` in sequences of any length: a sequence wastes less than one page.
-int64_t pages_for(int64_t tokens, int64_t sequences) { return tokens / kLanes + sequences; }
-
 const float* data_or_null(const std::vector<float>& v) { return v.empty() ? nullptr : v.data(); }
 
 // Grows only: a run's micro-batches differ a little in size.
@@ -239,14 +236,16 @@ void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t
   if (logits) linear_forward(pool_, {workspace_->hidden, policy.packed.head, nullptr, nullptr, logits, T, c.V, c.C});
 }
 
-MemorySegments Trainer::plan(const Decoder& decoder, int64_t tokens, Recompute recompute) {
+MemorySegments Trainer::plan(const Decoder& decoder, int64_t tokens, int64_t budget, int64_t prompt_tokens, int64_t new_tokens, Recompute recompute) {
   const DecoderConfig& c = decoder.config;
-  MemorySegments out = Workspace::plan(c, tokens, Workspace::Use::training, recompute);
+  const int64_t length = prompt_tokens + new_tokens;
+  const int64_t sequences = std::max<int64_t>(1, std::min(tokens, budget) / length);
+  MemorySegments out = Workspace::plan(c, std::max(budget, length), Workspace::Use::training, recompute);
   const auto add = [&](const char* name, int64_t floats) { out.push_back({name, floats * int64_t(sizeof(float))}); };
   add("gradients and moments", 3 * decoder.layout.size);
-  add("keys and values of one layer", kv_floats(c, pages_for(tokens, tokens / 64 + 1)));
+  add("keys and values of one layer", kv_floats(c, sequences * ((length + kLanes - 1) / kLanes)));
   add("logits of a chunk", kHeadChunk * c.V);
-  add("head rows", 2 * tokens * c.C);
+  add("head rows", 2 * sequences * new_tokens * c.C);
   return out;
 }
 

@@ -64,7 +64,9 @@ class Trainer {
   float* exp_avg_sq();
   int64_t step = 0;
 
-  static MemorySegments plan(const Decoder& decoder, int64_t micro_batch_tokens, Recompute recompute);
+  // For sequences of prompt_tokens + new_tokens whose new tokens are trained; `tokens` is the batch's, or the budget if
+  // that is smaller.
+  static MemorySegments plan(const Decoder& decoder, int64_t tokens, int64_t budget, int64_t prompt_tokens, int64_t new_tokens, Recompute recompute);
 
  private:
   void prepare(const MicroBatch& micro, int64_t budget, Workspace::Use use, Recompute recompute);

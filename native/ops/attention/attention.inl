@@ -22,11 +22,12 @@ struct AttentionTile {
   int64_t base = 0;      // first key position of the tile, at a page border
   int64_t end = 0;       // one past the last key position
 
-  float* queries = nullptr;  // blocks of kDepthBlock along the head width: (blocks, rows, kRowStride)
-  float* scores = nullptr;   // blocks of kDepthBlock along the keys:       (blocks, rows, kRowStride); later the exponentials
-  float* maxima = nullptr;   // (rows)
-  float* sums = nullptr;     // (rows)
-  float* padded = nullptr;   // (keys, 16): last values of the head width when it is no multiple of 16
+  // Scratch. Head width and keys are cut into blocks of kDepthBlock.
+  float* queries = nullptr;        // (blocks of the head width, rows, kRowStride)
+  float* scores = nullptr;         // (blocks of keys, rows, kRowStride); later the exponentials
+  float* maxima = nullptr;         // (rows)
+  float* sums = nullptr;           // (rows)
+  float* copied_values = nullptr;  // (chunks, keys, 16)
 
   int64_t last_key(int64_t m) const { return position + m / group; }
   int64_t first_key(int64_t m) const { return a.window > 0 ? std::max<int64_t>(0, last_key(m) - a.window + 1) : 0; }
@@ -71,10 +72,10 @@ struct AttentionTile {
   }
 
   void compute_scores() const {
-    for (int64_t m = 0; m < rows; m += kTileRows) {
-      const int64_t count = std::min<int64_t>(kTileRows, rows - m);
-      const int64_t end_page = last_key(m + count - 1) / kLanes + 1;
-      with_constant<kTileRows>(count, [&](auto constant) {
+    for (int64_t m = 0, height; m < rows; m += height) {
+      height = tile_height(rows - m);
+      const int64_t end_page = last_key(m + height - 1) / kLanes + 1;
+      with_constant<kTileRows>(height, [&](auto constant) {
         constexpr int Rows = decltype(constant)::value;
         constexpr int Widest = panels_for(Rows);
         for (int64_t page = first_key(m) / kLanes; page < end_page;) {
@@ -139,35 +140,38 @@ struct AttentionTile {
       a.lse[(span.row + first + m / group) * a.H + head * group + m % group] = maxima[m] + std::log(sums[m]);
   }
 
-  // Where the values of a page begin for one chunk of the head width, and how far one key is from the next.
+  // Values of one or more chunks of the head width: in their pages, or copied to scratch as (chunks, keys, 16).
   struct Values {
-    const AttentionTile& t;
-    int64_t chunk;
-    bool is_padded;
-    int64_t step() const { return is_padded ? kLanes : t.a.D; }
-    const float* page(int64_t index) const {
-      if (is_padded) return t.padded + (index * kLanes - t.base) * kLanes;
-      return t.a.values + t.page_offset(index) + chunk * kLanes;
-    }
+    int64_t chunk;   // the first
+    bool copied;
+    int64_t key_step, chunk_step;
   };
 
-  void copy_padded_values(int64_t chunk) const {
-    const int64_t lanes = a.D - chunk * kLanes;
+  EXITRL_ALWAYS_INLINE const float* value(const Values& v, int64_t key) const {
+    if (v.copied) return copied_values + (key - base) * kLanes;
+    return a.values + page_offset(key / kLanes) + key % kLanes * a.D + v.chunk * kLanes;
+  }
+
+  Values copy_values(int64_t chunk, int64_t chunks) const {
+    const int64_t keys = end - base;
     for (int64_t key = base; key < end; ++key) {
-      const float* const v = a.values + page_offset(key / kLanes) + key % kLanes * a.D + chunk * kLanes;
-      store(padded + (key - base) * kLanes, load_partial(v, int(lanes)));
+      const float* const v = a.values + page_offset(key / kLanes) + key % kLanes * a.D;
+      for (int64_t c = chunk; c < chunk + chunks; ++c)
+        store(copied_values + ((c - chunk) * keys + key - base) * kLanes,
+              load_lanes(v + c * kLanes, std::min<int64_t>(kLanes, a.D - c * kLanes)));
     }
+    return {chunk, true, kLanes, keys * kLanes};
   }
 
   // Keys [from, to) added to row `Row` of the tile alone.
   template <int Row, int Rows, int Chunks>
   EXITRL_ALWAYS_INLINE void accumulate_row(F16 (&tile)[Rows][Chunks], const Values& values, int64_t m, int64_t from,
-                                    int64_t to) const {
+                                           int64_t to) const {
     for (int64_t key = from; key < to; ++key) {
-      const float* const v = values.page(key / kLanes) + key % kLanes * values.step();
+      const float* const v = value(values, key);
       const F16 p = set1(*score(m + Row, key));
 #pragma GCC unroll 16
-      for (int c = 0; c < Chunks; ++c) tile[Row][c] = fma(p, load(v + c * kLanes), tile[Row][c]);
+      for (int c = 0; c < Chunks; ++c) tile[Row][c] = fma(p, load(v + c * values.chunk_step), tile[Row][c]);
     }
   }
 
@@ -193,11 +197,12 @@ struct AttentionTile {
     const int64_t common_end = std::max(common, last_key(m) + 1);
     accumulate_ends<Rows, Chunks>(tile, values, m, 0, common);
     for (int64_t key = common, next; key < common_end; key = next) {
-      next = std::min(common_end, key / kLanes * kLanes + kLanes);
-      const float* const v = values.page(key / kLanes) + key % kLanes * values.step();
-      const float* chunk[Chunks];
-      for (int c = 0; c < Chunks; ++c) chunk[c] = v + c * kLanes;
-      multiply(tile, next - key, score(m, key), kRowStride, 1, chunk, values.step());
+      // Up to here, scores and values lie side by side.
+      const int64_t unit = values.copied ? int64_t{kDepthBlock} : int64_t{kLanes};
+      next = std::min(common_end, base + round_up(key - base + 1, unit));
+      const float* right[Chunks];
+      for (int c = 0; c < Chunks; ++c) right[c] = value(values, key) + c * values.chunk_step;
+      multiply(tile, next - key, score(m, key), kRowStride, 1, right, values.key_step);
     }
     accumulate_ends<Rows, Chunks>(tile, values, m, common_end, end);
     const int64_t lanes = std::min<int64_t>(kLanes, a.D - (values.chunk + Chunks - 1) * kLanes);
@@ -213,25 +218,24 @@ struct AttentionTile {
   }
 
   void compute_output() const {
-    const int64_t full = a.D / kLanes;
-    const bool ragged = a.D % kLanes != 0;
-    if (ragged) copy_padded_values(full);
-    for (int64_t m = 0; m < rows; m += kTileRows) {
-      const int64_t count = std::min<int64_t>(kTileRows, rows - m);
-      with_constant<kTileRows>(count, [&](auto constant) {
-        constexpr int Rows = decltype(constant)::value;
-        constexpr int Widest = panels_for(Rows);
-        for (int64_t chunk = 0; chunk < full;) {
-          const int64_t chunks = panel_group(Widest, full - chunk);
-          const Values values{*this, chunk, false};
+    const int64_t full = a.D / kLanes, all = (a.D + kLanes - 1) / kLanes;
+    const int widest = panels_for(int(std::min<int64_t>(rows, kTileRows)));
+    for (int64_t chunk = 0, chunks; chunk < all; chunk += chunks) {
+      chunks = chunk < full ? panel_group(widest, full - chunk) : 1;
+      // A copy pays when several tiles read it. The last lanes of a ragged width must not be read past its end.
+      const bool copy = rows > kTileRows || chunk == full;
+      const Values values = copy ? copy_values(chunk, chunks) : Values{chunk, false, a.D, kLanes};
+      for (int64_t m = 0, height; m < rows; m += height) {
+        height = tile_height(rows - m);
+        with_constant<kTileRows>(height, [&](auto constant) {
+          constexpr int Rows = decltype(constant)::value;
+          constexpr int Widest = panels_for(Rows);
           if (Widest >= 8 && chunks == 8) output_chunks<Rows, Widest >= 8 ? 8 : 1>(m, values);
           else if (Widest >= 4 && chunks == 4) output_chunks<Rows, Widest >= 4 ? 4 : 1>(m, values);
           else if (Widest >= 2 && chunks == 2) output_chunks<Rows, Widest >= 2 ? 2 : 1>(m, values);
           else output_chunks<Rows, 1>(m, values);
-          chunk += chunks;
-        }
-        if (ragged) output_chunks<Rows, 1>(m, Values{*this, full, true});
-      });
+        });
+      }
     }
   }
 };
@@ -251,12 +255,12 @@ void attention_tile(const AttentionForward& a, const AttentionSpan& span, int64_
   const int64_t query_floats = round_up(a.D, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
   const int64_t score_floats = round_up(keys, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
   const int64_t row_floats = round_up(t.rows, kLanes);
-  const int64_t padded_floats = a.D % kLanes == 0 ? 0 : keys * kLanes;
-  t.queries = scratch.reserve(query_floats + score_floats + 2 * row_floats + padded_floats);
+  const int64_t value_floats = keys * kLanes * panels_for(int(std::min<int64_t>(t.rows, kTileRows)));
+  t.queries = scratch.reserve(query_floats + score_floats + 2 * row_floats + value_floats);
   t.scores = t.queries + query_floats;
   t.maxima = t.scores + score_floats;
   t.sums = t.maxima + row_floats;
-  t.padded = t.sums + row_floats;
+  t.copied_values = t.sums + row_floats;
 
   t.copy_queries();
   t.compute_scores();

@@ -142,7 +142,7 @@ struct SequenceGradient {
     for (int i = 0; i < Rows; ++i) store(out + i * kRowStride, tile[i][0]);
   }
 
-  // P and dS of one row from its scores and dP, zero outside the keys it sees. `from` and `to` are counted in the block.
+  // P and dS of one row from its scores and dP; zero outside the keys [from, to) it sees, counted in the block.
   void finish_row(int64_t r, int64_t from, int64_t to, int64_t keys_in_block) const {
     float* const p_row = p + r * kRowStride;
     float* const ds_row = ds + r * kRowStride;

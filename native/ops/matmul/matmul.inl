@@ -9,9 +9,9 @@ enum class Right { panels, matrix };  // B(k, c) in panels (ceil(cols / 16), ldb
 
 constexpr int64_t kRowBlock = kTileRows * (kTileRows > 6 ? 16 : 24);  // rows of A in the second-level cache
 constexpr int64_t kOuterRows = kRowBlock * 4;                         // rows that share one packing of B
-constexpr int64_t kColumnBlock = 256;
-constexpr int64_t kFarFloats = 1 << 20;                               // B does not stay in a cache beyond this size
-constexpr int kGroup = panels_for(kTileRows);  // panels a full tile covers
+constexpr int64_t kColumnBlock = 256;                                 // columns of B packed at a time
+constexpr int64_t kFarFloats = 1 << 20;                               // a larger B does not stay in a near cache
+constexpr int kGroup = panels_for(kTileRows);                         // panels that a full tile covers
 
 struct Tile {
   const float* a;
@@ -66,9 +66,7 @@ static void compute_tile(const Tile& t) {
         tile[i][p] = add(tile[i][p], load_lanes(t.addend + i * t.c_stride + p * kLanes, lanes));
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-      store_lanes(t.c + i * t.c_stride + p * kLanes, tile[i][p], lanes);
-    }
+    for (int i = 0; i < Rows; ++i) store_lanes(t.c + i * t.c_stride + p * kLanes, tile[i][p], lanes);
   }
 }
 

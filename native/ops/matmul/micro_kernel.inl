@@ -2,7 +2,8 @@
 // depth. Included by *.inl files, once per instruction set.
 namespace exitrl::EXITRL_ISA {
 
-// Registers decide the tile: accumulators + one row of B + one broadcast element of A must fit.
+// Registers decide the tile: accumulators, one row of B and one broadcast element of A must fit. A product of few rows
+// takes several panels of B at once: with too few independent chains the latency of fma would show.
 #if defined(EXITRL_ISA_AVX512)
 constexpr int kTileRows = 14;
 constexpr int kDepthBlock = 384;
@@ -33,8 +34,8 @@ enum class Left { rows, columns };
 
 // tile[i][p] += sum over k < depth of a[i * a_row + k * a_step] * b[p][k * b_step .. + 16]
 template <int Rows, int Panels>
-static EXITRL_ALWAYS_INLINE void multiply(F16 (&tile)[Rows][Panels], int64_t depth, const float* a, int64_t a_row, int64_t a_step,
-                            const float* const (&b)[Panels], int64_t b_step) {
+static EXITRL_ALWAYS_INLINE void multiply(F16 (&tile)[Rows][Panels], int64_t depth, const float* a, int64_t a_row,
+                                          int64_t a_step, const float* const (&b)[Panels], int64_t b_step) {
 #pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k) {
     F16 right[Panels];
