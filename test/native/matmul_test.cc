@@ -260,9 +260,11 @@ TEST(matmul_writes_only_its_outputs) {
   const Inputs in({T, N, K}, 83);
   const Packed packed(pool, in.w, N, K);
   constexpr int64_t kBorder = 64;
-  Floats y(size_t(T * N + 2 * kBorder), 7.0f), dx(size_t(T * K + 2 * kBorder), 7.0f), dw(size_t(N * K + 2 * kBorder), 7.0f);
+  const auto bordered = [](int64_t n) { return Floats(size_t(n + 2 * kBorder), 7.0f); };
+  Floats y = bordered(T * N), dx = bordered(T * K), dw = bordered(N * K);
   linear_forward(pool, {in.x.data(), packed.data, nullptr, nullptr, &y[kBorder], T, N, K});
-  linear_backward(pool, {in.dy.data(), in.x.data(), in.w.data(), nullptr, &dx[kBorder], &dw[kBorder], nullptr, T, N, K});
+  linear_backward(pool, {in.dy.data(), in.x.data(), in.w.data(), nullptr, &dx[kBorder], &dw[kBorder], nullptr,
+                         T, N, K});
   for (const Floats* values : {&y, &dx, &dw})
     for (int64_t i = 0; i < kBorder; ++i) {
       CHECK((*values)[size_t(i)] == 7.0f);
