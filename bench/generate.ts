@@ -1,7 +1,8 @@
 // Batched sampling: groups of samples that share a prompt, against transformers and against plain PyTorch with a cache.
 import { promptBatch } from '../lib/batch/supervised.ts';
 import { describeBatch } from '../lib/native/bridge.ts';
-import { CONTEST_COLUMNS, contest, contestRows, type Measured, timed } from './support/contest.ts';
+import { busyNote } from './support/busy.ts';
+import { CONTEST_COLUMNS, type Contest, contest, contestRows, timed } from './support/contest.ts';
 import { addon, createModel, OURS, version } from './support/engine.ts';
 import { MODELS, randomSequences } from './support/models.ts';
 import type { BenchOptions } from './support/options.ts';
@@ -12,7 +13,7 @@ const SHAPE = { samplesPerPrompt: 8, promptTokens: 64, newTokens: 64 };
 
 export async function generate(options: BenchOptions): Promise<Report> {
   const rows: Cell[][] = [];
-  const data: Record<string, Measured[]> = {};
+  const data: Record<string, Contest> = {};
   for (const sequences of [64, 256]) {
     const label = `4.3M parameters, ${sequences} sequences`;
     if (options.only !== null && !label.includes(options.only)) continue;
@@ -26,7 +27,7 @@ export async function generate(options: BenchOptions): Promise<Report> {
       addon.release(columns.buffer);
     };
     const settings = { threads: options.threads, model: shape, prompts, ...SHAPE };
-    const measured = await contest(
+    const result = await contest(
       { name: OURS, version: version(options), run: () => timed(sample) },
       [
         ['transformers generate', 'generate.py', { ...settings, library: 'transformers' }],
@@ -35,11 +36,12 @@ export async function generate(options: BenchOptions): Promise<Report> {
       options,
     );
     model.close();
-    rows.push(...contestRows(label, measured));
-    data[label] = measured;
+    rows.push(...contestRows(label, result));
+    data[label] = result;
   }
   const notes = [
     'fp32, temperature 1; groups of 8 share a 64-token prompt, 64 new tokens each; log-probabilities recorded.',
+    ...busyNote(...Object.values(data).map((result) => result.busy)),
   ];
   return { name: 'generate', title: 'Batched generation', columns: CONTEST_COLUMNS, rows, notes, data };
 }

@@ -6,6 +6,7 @@ import { GENERATED_FIELDS } from '../lib/batch/schema.ts';
 import { promptBatch } from '../lib/batch/supervised.ts';
 import type { NativeModel } from '../lib/native/addon.ts';
 import { describeBatch } from '../lib/native/bridge.ts';
+import { busyNote } from './support/busy.ts';
 import { CONTEST_COLUMNS, contest, contestRows, timed } from './support/contest.ts';
 import { ADAMW, addon, createModel, LOSS, OURS, version } from './support/engine.ts';
 import { MODELS, randomSequences } from './support/models.ts';
@@ -78,7 +79,7 @@ export async function grpo(options: BenchOptions): Promise<Report> {
     const first = (seed * SHAPE.prompts) % all.length;
     return step(model, all.slice(first, first + SHAPE.prompts), seed++, options, parts);
   };
-  const measured = await contest(
+  const result = await contest(
     { name: OURS, version: version(options), run: () => timed(once) },
     [['TRL GRPOTrainer', 'grpo_step.py', { threads: options.threads, model: shape, ...SHAPE }]],
     options,
@@ -88,7 +89,8 @@ export async function grpo(options: BenchOptions): Promise<Report> {
   const notes = [
     'fp32; 8 prompts x 8 samples, 64-token prompts, 64 new tokens, no KL term; rollout, rewards and update in the time.',
     `Ours, on average: rollout ${mean(parts.rollout)} s, rewards and update ${mean(parts.update)} s.`,
+    ...busyNote(result.busy),
   ];
-  const rows = contestRows('4.3M parameters, 64 completions', measured);
-  return { name: 'grpo', title: 'Whole GRPO step', columns: CONTEST_COLUMNS, rows, notes, data: { measured, parts } };
+  const rows = contestRows('4.3M parameters, 64 completions', result);
+  return { name: 'grpo', title: 'Whole GRPO step', columns: CONTEST_COLUMNS, rows, notes, data: { ...result, parts } };
 }

@@ -1,7 +1,8 @@
 // One supervised training step, forward, backward and AdamW, against PyTorch eager.
 import { demonstrationBatch } from '../lib/batch/supervised.ts';
 import { describeBatch } from '../lib/native/bridge.ts';
-import { CONTEST_COLUMNS, contest, contestRows, type Measured, timed } from './support/contest.ts';
+import { busyNote } from './support/busy.ts';
+import { CONTEST_COLUMNS, type Contest, contest, contestRows, timed } from './support/contest.ts';
 import { ADAMW, createModel, LOSS, OURS, version } from './support/engine.ts';
 import { MODELS, type ModelName, randomSequences } from './support/models.ts';
 import type { BenchOptions } from './support/options.ts';
@@ -12,7 +13,7 @@ const TOKENS: Record<ModelName, number> = { '135k': 4096, '4.3M': 8192, '124M': 
 
 export async function train(options: BenchOptions): Promise<Report> {
   const rows: Cell[][] = [];
-  const data: Record<string, Measured[]> = {};
+  const data: Record<string, Contest> = {};
   for (const [name, tokens] of Object.entries(TOKENS) as [ModelName, number][]) {
     const label = `${name} parameters, ${tokens} tokens`;
     if (options.only !== null && !label.includes(options.only)) continue;
@@ -37,11 +38,14 @@ export async function train(options: BenchOptions): Promise<Report> {
     };
     const ours = { name: OURS, version: version(options), run: () => timed(step) };
     const settings = { threads: options.threads, library: 'torch', model: shape, sequences, length: LENGTH };
-    const measured = await contest(ours, [['PyTorch eager', 'train_step.py', settings]], options);
+    const result = await contest(ours, [['PyTorch eager', 'train_step.py', settings]], options);
     model.close();
-    rows.push(...contestRows(label, measured));
-    data[label] = measured;
+    rows.push(...contestRows(label, result));
+    data[label] = result;
   }
-  const notes = ['fp32; sequences of 128 tokens; forward, backward, clipping, AdamW.'];
+  const notes = [
+    'fp32; sequences of 128 tokens; forward, backward, clipping, AdamW.',
+    ...busyNote(...Object.values(data).map((result) => result.busy)),
+  ];
   return { name: 'train', title: 'Training step', columns: CONTEST_COLUMNS, rows, notes, data };
 }

@@ -1,5 +1,6 @@
 // Ours and the peers in one interleaved run: a machine that slows down slows all of them.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { busyShare } from './busy.ts';
 import { median } from './median.ts';
 import { startPeers } from './peer.ts';
 import type { BenchOptions } from './options.ts';
@@ -12,7 +13,15 @@ export interface Measured {
   readonly median: number;
   /** How much longer than ours; null where it is not known. */
   readonly ratio: number | null;
+  /** The same from the fastest run of each. */
+  readonly fastestRatio: number | null;
   readonly missing: string | null;
+}
+
+export interface Contest {
+  readonly measured: readonly Measured[];
+  /** Mean share of the cores that other processes used in the pauses. */
+  readonly busy: number;
 }
 
 export interface Entrant {
@@ -22,7 +31,9 @@ export interface Entrant {
 }
 
 /** Thread pools of a library keep spinning for a while after its last call; ours must not pay for it. */
-const SETTLE_MS = 250;
+const SETTLE_MS = 100;
+/** Then nobody of ours runs: whatever does is somebody else's. */
+const LISTEN_MS = 150;
 
 /** Times an action. */
 export async function timed(action: () => Promise<unknown>): Promise<number> {
@@ -31,17 +42,22 @@ export async function timed(action: () => Promise<unknown>): Promise<number> {
   return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
-/** Every entrant once per round, each round starting with another one. The first entrant is ours. */
-export async function interleave(entrants: readonly Entrant[], rounds: number): Promise<number[][]> {
+/** Every entrant once per round, each round starting with another one. */
+async function interleave(
+  entrants: readonly Entrant[],
+  rounds: number,
+): Promise<{ seconds: number[][]; busy: number }> {
   const seconds = entrants.map((): number[] => []);
+  let busy = 0;
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < entrants.length; i++) {
       const e = (round + i) % entrants.length;
-      if (entrants.length > 1) await sleep(SETTLE_MS);
+      await sleep(SETTLE_MS);
+      busy += await busyShare(LISTEN_MS);
       seconds[e]!.push(await entrants[e]!.run());
     }
   }
-  return seconds;
+  return { seconds, busy: busy / (rounds * entrants.length) };
 }
 
 /** Ours against peers. `ours` is run once beforehand: the peers warm up when they start. */
@@ -49,42 +65,46 @@ export async function contest(
   ours: Entrant,
   wanted: readonly (readonly [name: string, script: string, settings: object])[],
   options: BenchOptions,
-): Promise<Measured[]> {
+): Promise<Contest> {
   const { running, missing } = options.peers ? await startPeers(wanted) : { running: [], missing: [] };
   try {
     await ours.run();
-    const peers = running.map(
-      (peer): Entrant => ({ name: peer.name, version: peer.version, run: async () => (await peer.run())[0]! }),
-    );
+    const peers = running.map((peer): Entrant => {
+      return { name: peer.name, version: peer.version, run: async () => (await peer.run())[0]! };
+    });
     const entrants = [ours, ...peers];
-    const seconds = await interleave(entrants, options.repeats);
-    const own = median(seconds[0]!);
+    const { seconds, busy } = await interleave(entrants, options.repeats);
+    const [own, fastest] = [median(seconds[0]!), Math.min(...seconds[0]!)];
     const measured = entrants.map(({ name, version = '' }, e): Measured => {
-      const middle = median(seconds[e]!);
-      return { name, version, seconds: seconds[e]!, median: middle, ratio: middle / own, missing: null };
+      const all = seconds[e]!;
+      const middle = median(all);
+      const fastestRatio = Math.min(...all) / fastest;
+      return { name, version, seconds: all, median: middle, ratio: middle / own, fastestRatio, missing: null };
     });
     const absent = missing.map(({ name, missing: reason }): Measured => {
-      return { name, version: '', seconds: [], median: Number.NaN, ratio: null, missing: reason };
+      return { name, version: '', seconds: [], median: Number.NaN, ratio: null, fastestRatio: null, missing: reason };
     });
-    return [...measured, ...absent];
+    return { measured: [...measured, ...absent], busy };
   } finally {
     for (const peer of running) peer.stop();
   }
 }
 
-export const CONTEST_COLUMNS: readonly string[] = ['case', 'who', 'median s', 'fastest s', 'times ours', 'version'];
+export const CONTEST_COLUMNS: readonly string[] = [
+  'case',
+  'who',
+  'median s',
+  'fastest s',
+  'times ours',
+  'by fastest',
+  'version',
+];
 
-export function contestRows(label: string, measured: readonly Measured[]): Cell[][] {
-  return measured.map(({ name, version, seconds, median: middle, ratio, missing }) =>
+export function contestRows(label: string, { measured }: Contest): Cell[][] {
+  const times = (ratio: number | null): Cell => (ratio === null ? null : `${ratio.toFixed(2)} x`);
+  return measured.map(({ name, version, seconds, median: middle, ratio, fastestRatio, missing }) =>
     missing === null
-      ? [
-          label,
-          name,
-          digits(middle),
-          digits(Math.min(...seconds)),
-          ratio === null ? null : `${ratio.toFixed(2)} x`,
-          version,
-        ]
-      : [label, name, null, null, null, missing],
+      ? [label, name, digits(middle), digits(Math.min(...seconds)), times(ratio), times(fastestRatio), version]
+      : [label, name, null, null, null, null, missing],
   );
 }
