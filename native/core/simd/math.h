@@ -1,10 +1,6 @@
 // exp and friends over F16, written once; included by each f16_*.h for its own namespace (no include guard).
 namespace exitrl::EXITRL_ISA {
-#ifndef EXITRL_ISA_PORTABLE
 #define EXITRL_MATH static inline __attribute__((always_inline))
-#else
-#define EXITRL_MATH inline
-#endif
 
 // e^x. Below -87.33 (where the result would be denormal) it is 0; above 88 it stays at e^88.
 // Cody-Waite reduction and the degree-5 polynomial of Cephes' expf; at most 2 ulp from the true value.
