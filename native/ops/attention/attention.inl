@@ -4,12 +4,34 @@
 
 namespace exitrl::EXITRL_ISA {
 
-// Wide groups of pages (or of head-width chunks) are halved until they fit what is left.
-constexpr int64_t panel_group(int widest, int64_t left) {
+// Pages (or chunks of the head width) taken at once: a power of two, more when few rows leave registers free.
+constexpr int widest_group(int rows) {
+  constexpr int kFull = panels_for(kTileRows);
+  return rows == 1 ? 4 * kFull : rows == 2 ? 2 * kFull : kFull;
+}
+
+constexpr int64_t group_size(int widest, int64_t left) {
   int64_t group = 1;
   while (group * 2 <= widest && group * 2 <= left) group *= 2;
   return group;
 }
+
+// Calls body(height, size), both std::integral_constant, for a tile of `height` rows and a group of `size`.
+template <class Body>
+static EXITRL_ALWAYS_INLINE void with_tile(int64_t height, int64_t size, Body&& body) {
+  with_constant<kTileRows>(height, [&](auto rows) {
+    constexpr int kWidest = widest_group(decltype(rows)::value);
+    if constexpr (kWidest >= 8)
+      if (size == 8) return body(rows, std::integral_constant<int, 8>{});
+    if constexpr (kWidest >= 4)
+      if (size == 4) return body(rows, std::integral_constant<int, 4>{});
+    if constexpr (kWidest >= 2)
+      if (size == 2) return body(rows, std::integral_constant<int, 2>{});
+    body(rows, std::integral_constant<int, 1>{});
+  });
+}
+
+constexpr int64_t kOutputStride = widest_group(1) * kLanes;
 
 struct AttentionTile {
   const AttentionForward& a;
@@ -27,6 +49,7 @@ struct AttentionTile {
   float* scores = nullptr;         // (blocks of keys, rows, kRowStride); later the exponentials
   float* maxima = nullptr;         // (rows)
   float* sums = nullptr;           // (rows)
+  float* outputs = nullptr;        // (rows, kOutputStride), before the division
   float* copied_values = nullptr;  // (chunks, keys, 16)
 
   int64_t last_key(int64_t m) const { return position + m / group; }
@@ -75,18 +98,12 @@ struct AttentionTile {
     for (int64_t m = 0, height; m < rows; m += height) {
       height = tile_height(rows - m);
       const int64_t end_page = last_key(m + height - 1) / kLanes + 1;
-      with_constant<kTileRows>(height, [&](auto constant) {
-        constexpr int Rows = decltype(constant)::value;
-        constexpr int Widest = panels_for(Rows);
-        for (int64_t page = first_key(m) / kLanes; page < end_page;) {
-          const int64_t pages = panel_group(Widest, end_page - page);
-          if (Widest >= 8 && pages == 8) score_pages<Rows, Widest >= 8 ? 8 : 1>(m, page);
-          else if (Widest >= 4 && pages == 4) score_pages<Rows, Widest >= 4 ? 4 : 1>(m, page);
-          else if (Widest >= 2 && pages == 2) score_pages<Rows, Widest >= 2 ? 2 : 1>(m, page);
-          else score_pages<Rows, 1>(m, page);
-          page += pages;
-        }
-      });
+      for (int64_t page = first_key(m) / kLanes, pages; page < end_page; page += pages) {
+        pages = group_size(widest_group(int(height)), end_page - page);
+        with_tile(height, pages, [&](auto tile_rows, auto group_pages) {
+          score_pages<decltype(tile_rows)::value, decltype(group_pages)::value>(m, page);
+        });
+      }
     }
   }
 
@@ -163,39 +180,35 @@ struct AttentionTile {
     return {chunk, true, kLanes, keys * kLanes};
   }
 
-  // Keys [from, to) added to row `Row` of the tile alone.
-  template <int Row, int Rows, int Chunks>
-  EXITRL_ALWAYS_INLINE void accumulate_row(F16 (&tile)[Rows][Chunks], const Values& values, int64_t m, int64_t from,
+  // sum += keys [from, to), for row m
+  template <int Chunks>
+  EXITRL_ALWAYS_INLINE void accumulate_row(F16 (&sum)[Chunks], const Values& values, int64_t m, int64_t from,
                                            int64_t to) const {
     for (int64_t key = from; key < to; ++key) {
       const float* const v = value(values, key);
-      const F16 p = set1(*score(m + Row, key));
+      const F16 p = set1(*score(m, key));
 #pragma GCC unroll 16
-      for (int c = 0; c < Chunks; ++c) tile[Row][c] = fma(p, load(v + c * values.chunk_step), tile[Row][c]);
+      for (int c = 0; c < Chunks; ++c) sum[c] = fma(p, load(v + c * values.chunk_step), sum[c]);
     }
   }
 
-  // Keys in [low, high) of every row, row by row: the rows of a tile begin and end at different keys, and a key that a
-  // row may not see must not touch it (0 * NaN is NaN).
-  template <int Rows, int Chunks, int Row = 0>
-  EXITRL_ALWAYS_INLINE void accumulate_ends(F16 (&tile)[Rows][Chunks], const Values& values, int64_t m, int64_t low,
-                                     int64_t high) const {
-    accumulate_row<Row>(tile, values, m, std::max(low, first_key(m + Row)),
-                        std::min(high, last_key(m + Row) + 1));
-    if constexpr (Row + 1 < Rows) accumulate_ends<Rows, Chunks, Row + 1>(tile, values, m, low, high);
+  // Keys before those that all rows of its tile see.
+  template <int Chunks>
+  void begin_row(int64_t m, const Values& values, int64_t common) const {
+    F16 sum[Chunks];
+    for (int c = 0; c < Chunks; ++c) sum[c] = zero();
+    accumulate_row(sum, values, m, first_key(m), std::min(common, last_key(m) + 1));
+    for (int c = 0; c < Chunks; ++c) store(outputs + m * kOutputStride + c * kLanes, sum[c]);
   }
 
+  // Keys [common, common_end), which all rows of the tile see.
   template <int Rows, int Chunks>
-  void output_chunks(int64_t m, const Values& values) const {
+  void accumulate_tile(int64_t m, const Values& values, int64_t common, int64_t common_end) const {
     F16 tile[Rows][Chunks];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 16
-      for (int c = 0; c < Chunks; ++c) tile[i][c] = zero();
-    // Every row sees the keys [common, common_end).
-    const int64_t common = first_key(m + Rows - 1);
-    const int64_t common_end = std::max(common, last_key(m) + 1);
-    accumulate_ends<Rows, Chunks>(tile, values, m, 0, common);
+      for (int c = 0; c < Chunks; ++c) tile[i][c] = load(outputs + (m + i) * kOutputStride + c * kLanes);
     for (int64_t key = common, next; key < common_end; key = next) {
       // Up to here, scores and values lie side by side.
       const int64_t unit = values.copied ? int64_t{kDepthBlock} : int64_t{kLanes};
@@ -204,36 +217,48 @@ struct AttentionTile {
       for (int c = 0; c < Chunks; ++c) right[c] = value(values, key) + c * values.chunk_step;
       multiply(tile, next - key, score(m, key), kRowStride, 1, right, values.key_step);
     }
-    accumulate_ends<Rows, Chunks>(tile, values, m, common_end, end);
-    const int64_t lanes = std::min<int64_t>(kLanes, a.D - (values.chunk + Chunks - 1) * kLanes);
 #pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-      const F16 sum = set1(sums[m + i]);
-      const int64_t row = span.row + first + (m + i) / group, h = head * group + (m + i) % group;
-      float* const o = a.o + (row * a.H + h) * a.D + values.chunk * kLanes;
+    for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 16
-      for (int c = 0; c < Chunks; ++c)
-        store_lanes(o + c * kLanes, div(tile[i][c], sum), c == Chunks - 1 ? lanes : kLanes);
-    }
+      for (int c = 0; c < Chunks; ++c) store(outputs + (m + i) * kOutputStride + c * kLanes, tile[i][c]);
+  }
+
+  // The remaining keys, and the division.
+  template <int Chunks>
+  void finish_row(int64_t m, const Values& values, int64_t common_end) const {
+    F16 sum[Chunks];
+    for (int c = 0; c < Chunks; ++c) sum[c] = load(outputs + m * kOutputStride + c * kLanes);
+    accumulate_row(sum, values, m, std::max(common_end, first_key(m)), last_key(m) + 1);
+    const int64_t row = span.row + first + m / group, h = head * group + m % group;
+    float* const o = a.o + (row * a.H + h) * a.D + values.chunk * kLanes;
+    const F16 total = set1(sums[m]);
+    for (int c = 0; c < Chunks; ++c)
+      store_lanes(o + c * kLanes, div(sum[c], total), std::min<int64_t>(kLanes, a.D - (values.chunk + c) * kLanes));
+  }
+
+  // Rows of a tile begin and end at different keys. A key that a row may not see must not touch it, not even with
+  // weight 0 (0 * NaN is NaN): such keys are added row by row.
+  template <int Rows, int Chunks>
+  void output_tile(int64_t m, const Values& values) const {
+    const int64_t common = first_key(m + Rows - 1);
+    const int64_t common_end = std::max(common, last_key(m) + 1);
+    for (int64_t i = m; i < m + Rows; ++i) begin_row<Chunks>(i, values, common);
+    accumulate_tile<Rows, Chunks>(m, values, common, common_end);
+    for (int64_t i = m; i < m + Rows; ++i) finish_row<Chunks>(i, values, common_end);
   }
 
   void compute_output() const {
     const int64_t full = a.D / kLanes, all = (a.D + kLanes - 1) / kLanes;
-    const int widest = panels_for(int(std::min<int64_t>(rows, kTileRows)));
+    const int widest = widest_group(int(std::min<int64_t>(rows, kTileRows)));
     for (int64_t chunk = 0, chunks; chunk < all; chunk += chunks) {
-      chunks = chunk < full ? panel_group(widest, full - chunk) : 1;
+      chunks = chunk < full ? group_size(widest, full - chunk) : 1;
       // A copy pays when several tiles read it. The last lanes of a ragged width must not be read past its end.
       const bool copy = rows > kTileRows || chunk == full;
       const Values values = copy ? copy_values(chunk, chunks) : Values{chunk, false, a.D, kLanes};
       for (int64_t m = 0, height; m < rows; m += height) {
         height = tile_height(rows - m);
-        with_constant<kTileRows>(height, [&](auto constant) {
-          constexpr int Rows = decltype(constant)::value;
-          constexpr int Widest = panels_for(Rows);
-          if (Widest >= 8 && chunks == 8) output_chunks<Rows, Widest >= 8 ? 8 : 1>(m, values);
-          else if (Widest >= 4 && chunks == 4) output_chunks<Rows, Widest >= 4 ? 4 : 1>(m, values);
-          else if (Widest >= 2 && chunks == 2) output_chunks<Rows, Widest >= 2 ? 2 : 1>(m, values);
-          else output_chunks<Rows, 1>(m, values);
+        with_tile(height, chunks, [&](auto tile_rows, auto group_chunks) {
+          output_tile<decltype(tile_rows)::value, decltype(group_chunks)::value>(m, values);
         });
       }
     }
@@ -255,12 +280,14 @@ void attention_tile(const AttentionForward& a, const AttentionSpan& span, int64_
   const int64_t query_floats = round_up(a.D, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
   const int64_t score_floats = round_up(keys, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
   const int64_t row_floats = round_up(t.rows, kLanes);
-  const int64_t value_floats = keys * kLanes * panels_for(int(std::min<int64_t>(t.rows, kTileRows)));
-  t.queries = scratch.reserve(query_floats + score_floats + 2 * row_floats + value_floats);
+  const int64_t output_floats = t.rows * kOutputStride;
+  const int64_t value_floats = keys * kLanes * widest_group(int(std::min<int64_t>(t.rows, kTileRows)));
+  t.queries = scratch.reserve(query_floats + score_floats + 2 * row_floats + output_floats + value_floats);
   t.scores = t.queries + query_floats;
   t.maxima = t.scores + score_floats;
   t.sums = t.maxima + row_floats;
-  t.copied_values = t.sums + row_floats;
+  t.outputs = t.sums + row_floats;
+  t.copied_values = t.outputs + output_floats;
 
   t.copy_queries();
   t.compute_scores();
