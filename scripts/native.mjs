@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
-const parallel = String(process.env.EXIT_RL_JOBS ?? os.availableParallelism());
+export const parallel = String(process.env.EXIT_RL_JOBS ?? os.availableParallelism());
 
 /** Runs a command in the package root; its exit code, or null when it does not exist. */
 export function run(command, args, options = {}) {
