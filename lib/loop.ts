@@ -42,6 +42,7 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     const random = new Random(config.seed, 'curriculum', step);
 
     // Task and curriculum: each prompt of the batch draws on its own where it starts.
+    if (config.curriculum.maxAge !== null) buffer.expire(step - config.curriculum.maxAge);
     const tasks: Task[] = [];
     for (let g = 0; g < config.rollout.groups; g++) tasks.push(drawTask(strategy, buffer, config.curriculum, random));
 

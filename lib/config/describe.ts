@@ -35,7 +35,14 @@ function leaves(node: Node, path: string): Setting[] {
     );
   }
   const standard = node.default === undefined ? '' : ` = ${JSON.stringify(node.default)}`;
-  return [{ path, type: options.map(typeName).join(' | '), standard, help: node.description ? `  # ${node.description}` : '' }];
+  return [
+    {
+      path,
+      type: options.map(typeName).join(' | '),
+      standard,
+      help: node.description ? `  # ${node.description}` : '',
+    },
+  ];
 }
 
 function typeName(node: Node): string {

@@ -79,6 +79,7 @@ const curriculum = z
     children: z.enum(['all', 'best', 'random']).default('all').describe('Attempts of a group that become start points'),
     rescore: z.boolean().default(true).describe('A replayed start point takes the score just measured'),
     maxDepth: count.nullable().default(null).describe('Deepest start point; null: any'),
+    maxAge: count.nullable().default(null).describe('Steps after which a start point leaves the buffer; null: never'),
     instances: count.nullable().default(null).describe('Training instances; null: unlimited'),
   })
   .refine((c) => c.minimum <= c.capacity, { error: 'minimum exceeds capacity: no replay ever', path: ['minimum'] });

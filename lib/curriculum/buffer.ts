@@ -80,6 +80,12 @@ export class TaskBuffer {
     return true;
   }
 
+  /** Drops entries that entered before a step: attempts of a policy that is long gone. */
+  expire(step: number): void {
+    if (!this.#slots.some(({ born }) => born < step)) return;
+    this.#fill(this.#slots.filter(({ born }) => born >= step));
+  }
+
   /** The entry at `u` in [0, 1) of the distribution P_i ~ exp(kappa S_i). */
   sample(u: number): Entry {
     const entry = this.#slots[this.#weights.find(u * this.#weights.total)];
@@ -112,18 +118,25 @@ export class TaskBuffer {
 
   /** Slots are kept, since the draw depends on their order. */
   restore(state: BufferState): void {
-    this.#slots = [];
-    this.#slotOf.clear();
-    this.#weights.clear();
-    this.#lowest.clear();
-    this.#nextId = state.nextId;
     const attempts = state.attempts.map(({ tokens, feedback, quality }) => ({
       tokens: Int32Array.from(tokens),
       feedback: Int32Array.from(feedback),
       quality,
     }));
-    for (const [slot, entry] of state.entries.slice(0, this.capacity).entries()) {
-      this.#place(slot, { ...entry, previous: entry.previous === null ? null : attempts[entry.previous]! });
+    const previous = (index: number | null): Attempt | null => (index === null ? null : attempts[index]!);
+    this.#nextId = state.nextId;
+    this.#fill(
+      state.entries.slice(0, this.capacity).map((entry) => ({ ...entry, previous: previous(entry.previous) })),
+    );
+  }
+
+  #fill(entries: readonly Entry[]): void {
+    this.#slots = [];
+    this.#slotOf.clear();
+    this.#weights.clear();
+    this.#lowest.clear();
+    for (const [slot, entry] of entries.entries()) {
+      this.#place(slot, entry);
       this.#lowest.push(slot);
     }
   }

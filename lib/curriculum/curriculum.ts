@@ -16,6 +16,8 @@ export interface CurriculumSettings {
   readonly rescore: boolean;
   /** Start points at most this deep; null: any. */
   readonly maxDepth: number | null;
+  /** Start points leave the buffer after so many steps; null: never. */
+  readonly maxAge: number | null;
   /** Training instances; null: as many as there are numbers. */
   readonly instances: number | null;
 }

@@ -76,13 +76,15 @@ async function runWarmUp(context: Context): Promise<Curve> {
     async (model, folder) => {
       observer.phase('warm-up', folder.step, steps);
       let last = performance.now();
-      for await (const stats of warmUp(run.config, environment, model, folder.step)) {
-        const now = performance.now();
-        folder.record(stats, { total: (now - last) / 1000 });
-        last = now;
+      for await (const trained of warmUp(run.config, environment, model, folder.step)) {
+        const done = trained['step']!;
+        const trainedAt = performance.now();
+        const stats = { ...trained, ...(await heldOut(context, model, done)) };
+        folder.record(stats, { total: (trainedAt - last) / 1000, evaluation: (performance.now() - trainedAt) / 1000 });
         observer.step('warm-up', stats);
-        await saveWhenDue(context, folder, stats['step']!, steps, model, null);
-        if (stop.requested && stats['step']! < steps) throw new Interrupted(run.path);
+        await saveWhenDue(context, folder, done, steps, model, null);
+        if (stop.requested && done < steps) throw new Interrupted(run.path);
+        last = performance.now();
       }
     },
   );

@@ -89,6 +89,17 @@ test('saved as JSON and restored, it goes on exactly', () => {
   assert.deepEqual(copy.save(), buffer.save());
 });
 
+test('old entries expire; the others stay as they were', () => {
+  const buffer = new TaskBuffer(6, 10);
+  for (let i = 0; i < 6; i++) buffer.insert({ ...start(i / 40, i), born: i });
+  const kept = buffer.entries.slice(4);
+  buffer.expire(4);
+  assert.deepEqual(buffer.entries, kept);
+  buffer.expire(4);
+  assert.ok(buffer.insert({ ...start(0, 9), born: 6 }));
+  assert.deepEqual([buffer.size, buffer.rescore(0, 1, 7), buffer.rescore(5, 0.2, 7)], [3, false, true]);
+});
+
 test('all scores equal: every entry is as likely', () => {
   const buffer = new TaskBuffer(5, 500);
   for (let i = 0; i < 5; i++) buffer.insert(start(0, i));

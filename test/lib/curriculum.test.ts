@@ -7,7 +7,7 @@ import { Random } from '../../lib/rng.ts';
 import type { Attempt, Group, Task } from '../../lib/types.ts';
 
 const SETTINGS: CurriculumSettings = {
-  ...{ minimum: 1, probability: 0.5, children: 'all', rescore: true, maxDepth: null, instances: null },
+  ...{ minimum: 1, probability: 0.5, children: 'all', rescore: true, maxDepth: null, maxAge: null, instances: null },
 };
 const BASE: Task = { instance: 7, depth: 0, mode: 'base', previous: null, entry: null };
 const attempt = (quality: number): Attempt => ({ tokens: Int32Array.of(1), feedback: Int32Array.of(), quality });
