@@ -129,7 +129,7 @@ async function inPhase(
   start: () => Promise<NativeModel>,
   body: (model: NativeModel, folder: PhaseFolder) => Promise<void>,
 ): Promise<Curve> {
-  const folder = new PhaseFolder(path, observer.warn);
+  const folder = new PhaseFolder(path, (message) => observer.warn(message));
   const { checkpoint } = folder;
   const model = checkpoint === null ? await start() : await addon.loadModel(checkpoint.path);
   try {
