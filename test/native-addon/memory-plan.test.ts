@@ -5,7 +5,6 @@ import { addon } from '../support/addon.ts';
 import { describePacked, prompts } from '../support/batch.ts';
 import { GENERATE, NLL, STAND_STILL, TRAIN } from '../support/settings.ts';
 
-
 const CONFIG = JSON.stringify({
   model_type: 'llama',
   hidden_size: 128,
@@ -24,7 +23,14 @@ const CONFIG = JSON.stringify({
 for (const recompute of ['none', 'block'] as const) {
   for (const reference of [false, true]) {
     test(`memory plan, recompute ${recompute}, ${reference ? 'with' : 'without'} a reference`, async () => {
-      const shape = { prompts: 6, samplesPerPrompt: 4, promptTokens: 40, newTokens: 50, maxRunning: 256, prefillTokens: 128 };
+      const shape = {
+        prompts: 6,
+        samplesPerPrompt: 4,
+        promptTokens: 40,
+        newTokens: 50,
+        maxRunning: 256,
+        prefillTokens: 128,
+      };
       const microBatchTokens = 1080; // half of the batch
       const before = addon.doctor().bufferBytes;
       const model = await addon.createModel(CONFIG, 1);
@@ -34,7 +40,11 @@ for (const recompute of ['none', 'block'] as const) {
         plan.segments.reduce((sum, { bytes }) => sum + bytes, 0),
       );
 
-      const requests = prompts(Array.from({ length: shape.prompts }, (_, p) => Array.from({ length: shape.promptTokens }, (_, i) => (p + i) % 300)));
+      const requests = prompts(
+        Array.from({ length: shape.prompts }, (_, p) =>
+          Array.from({ length: shape.promptTokens }, (_, i) => (p + i) % 300),
+        ),
+      );
       const { columns } = await model.generate(requests, {
         ...GENERATE,
         samplesPerPrompt: shape.samplesPerPrompt,
