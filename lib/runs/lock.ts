@@ -81,8 +81,9 @@ function isAlive(holder: Holder): boolean {
   return holder.started === null || startTime(holder.pid) === holder.started;
 }
 
-/** Field 22 of /proc/PID/stat (Linux); the name in field 2 may hold spaces, so count from its closing bracket. */
+/** Field 22 of /proc/PID/stat (Linux), 'gone' for a zombie. Field 2 may hold spaces: count from its closing bracket. */
 function startTime(pid: number): string | null {
   const stat = read(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields?.[0] === 'Z' || fields?.[0] === 'X' ? 'gone' : (fields?.[19] ?? null);
 }
