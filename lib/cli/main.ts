@@ -40,7 +40,13 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof UserError) process.stderr.write(`exit-rl: ${error.message}\n`);
-  else process.stderr.write(`exit-rl: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`exit-rl: ${describeError(error)}\n`);
   process.exitCode = error instanceof UserError ? error.exitCode : 1;
 });
+
+/** Without a stack trace where it would say nothing: errors of the user, and those of the native engine. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hasTrace = error.stack?.includes('\n    at ') ?? false;
+  return error instanceof UserError || !hasTrace ? error.message : error.stack!;
+}

@@ -75,7 +75,12 @@ function configured(args: Arguments): { name: string; config: Config } {
   const file = args.config ?? presetFile(args.preset!);
   const set = [...(args.set ?? [])];
   if (args.strategy !== undefined) set.push(`strategies=[${args.strategy.join(', ')}]`);
-  return { name: args.preset ?? basename(file).replace(/\.ya?ml$/, ''), config: loadConfig(file, set) };
+  const loaded = loadConfig(file, set);
+  const { path } = loaded.model;
+  if (path !== null && !existsSync(join(path, 'config.json'))) {
+    throw new UsageError(`model.path ${path}: no config.json there; it must be a folder with a checkpoint`);
+  }
+  return { name: args.preset ?? basename(file).replace(/\.ya?ml$/, ''), config: loaded };
 }
 
 function resumed(args: Arguments, path: string): Run {

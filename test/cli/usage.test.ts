@@ -17,6 +17,10 @@ const CASES: readonly (readonly [readonly string[], RegExp])[] = [
   [[...PRESET, '--st', 'a=1'], /unknown option --st \(did you mean "set"\?\)/],
   [[...PRESET, '--set', 'train.steps=abc'], /--set train\.steps=abc: train\.steps: expected number, got "abc"/],
   [[...PRESET, '--strategy', 'improv'], /did you mean "improve"/],
+  [
+    [...PRESET, '--set', 'model.decoder=null', '--set', 'model.path=nowhere'],
+    /model\.path nowhere: no config\.json there/,
+  ],
   [['train', '--resume', 'no-such-run'], /there is no run no-such-run/],
   [['train', '--resume', '.', '--set', 'seed=2'], /drop --set/],
   [['eval', 'no-such-run'], /there is no run no-such-run/],
