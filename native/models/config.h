@@ -26,7 +26,7 @@ struct DecoderConfig {
   bool tied = false;           // the head is the embedding
   float initializer_range = 0.02f;
   std::vector<int64_t> windows;  // (L) sliding window of each layer, 0: full attention
-  std::string json;            // the config.json text it was read from
+  std::string json;            // config.json in the newer keys, whatever it was read from
 
   int64_t qkv_width() const { return (H + 2 * K) * D; }
 };
