@@ -4,7 +4,7 @@
 namespace exitrl {
 namespace {
 
-LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, float* x, float* x_mid) {
+LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, float* x) {
   LayerActivations a{};
   a.x = x ? x : arena.take("residual stream", T * c.C);
   a.rstd1 = arena.take("norms", T);
@@ -16,7 +16,7 @@ LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, flo
   }
   a.o = arena.take("attention", T * c.H * c.D);
   a.lse = arena.take("attention", T * c.H);
-  a.x_mid = x_mid ? x_mid : arena.take("residual stream", T * c.C);
+  a.x_mid = arena.take("residual stream", T * c.C);
   a.rstd2 = arena.take("norms", T);
   a.h2 = arena.take("normalised rows", T * c.C);
   a.gate_up = arena.take("feed-forward", T * 2 * c.F);
@@ -31,18 +31,18 @@ void lay_out(Arena& arena, const DecoderConfig& c, int64_t T, Workspace& ws) {
   ws.glu = arena.take("feed-forward", T * c.F);
   if (ws.use == Workspace::Use::forward) {
     // One set for every layer. Attention's residual goes through x_mid; the layer writes back into x = x_out.
-    const LayerActivations shared = take_layer(arena, c, T, ws.x_out, nullptr);
+    const LayerActivations shared = take_layer(arena, c, T, ws.x_out);
     ws.layers.assign(size_t(c.L), shared);
     return;
   }
   if (ws.recompute == Recompute::block) {
-    LayerActivations shared = take_layer(arena, c, T, nullptr, nullptr);
+    LayerActivations shared = take_layer(arena, c, T, nullptr);
     for (int64_t l = 0; l < c.L; ++l) {
       if (l > 0) shared.x = arena.take("residual stream", T * c.C);
       ws.layers.push_back(shared);
     }
   } else {
-    for (int64_t l = 0; l < c.L; ++l) ws.layers.push_back(take_layer(arena, c, T, nullptr, nullptr));
+    for (int64_t l = 0; l < c.L; ++l) ws.layers.push_back(take_layer(arena, c, T, nullptr));
   }
   ws.dx = arena.take("backward", T * c.C);
   ws.dh = arena.take("backward", T * c.C);

@@ -49,13 +49,6 @@ class Engine {
   // Reads samples_per_prompt, max_new_tokens, max_running, prefill_tokens and pages of the settings.
   static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& settings);
 
-  // Gives memory back (a training step may need it).
-  void release_memory() {
-    pages_.reset();
-    workspace_.reset();
-    logits_.reset();
-  }
-
  private:
   const Decoder& decoder_;
   Pool& pool_;
