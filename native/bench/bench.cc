@@ -66,13 +66,13 @@ BenchResult attention(Pool& pool, const Shape& s, int64_t repeats, char what) {
   const int64_t pages_each = (T + kLanes - 1) / kLanes, rows = B * T;
   auto qkv = random_floats(rows * width, 1), o = random_floats(rows * H * D, 2), d_o = random_floats(rows * H * D, 3);
   Buffer<float> keys(B * pages_each * page_floats(K, D)), values(B * pages_each * page_floats(K, D)), lse(rows * H), dqkv(rows * width);
-  std::vector<int32_t> pages(size_t(B * pages_each)), cu{0};
+  std::vector<int32_t> pages(size_t(B * pages_each)), families(size_t(B + 1));
   std::iota(pages.begin(), pages.end(), 0);
+  std::iota(families.begin(), families.end(), 0);
   std::vector<AttentionSpan> spans, last;
   for (int64_t b = 0; b < B; ++b) {
     spans.push_back({b * T, T, 0, pages.data() + b * pages_each});
     last.push_back({b, 1, T - 1, pages.data() + b * pages_each});
-    cu.push_back(int32_t((b + 1) * T));
   }
   const float scale = 1.0f / std::sqrt(float(D));
   const double pairs = double(B) * double(T) * double(T + 1) / 2;
@@ -86,7 +86,7 @@ BenchResult attention(Pool& pool, const Shape& s, int64_t repeats, char what) {
     return timed(repeats, 4.0 * double(B) * double(T) * double(H * D), 8.0 * double(rows) * double(K * D), [&] { attention_forward(pool, decode); });
   }
   attention_forward(pool, full);
-  const AttentionBackward back{qkv.data(), o.data(), d_o.data(), lse.data(), cu.data(), B, dqkv.data(), H, K, D, 0, scale};
+  const AttentionBackward back{qkv.data(), o.data(), d_o.data(), lse.data(), spans.data(), families.data(), B, dqkv.data(), H, K, D, 0, scale};
   return timed(repeats, 10 * pairs * double(H * D), 2 * row_bytes, [&] { attention_backward(pool, back); });
 }
 

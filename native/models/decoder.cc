@@ -57,6 +57,7 @@ void Decoder::layer_forward(Pool& pool, const Policy& policy, int64_t l, const R
   float* keys = kv.keys + l * kv.layer_stride;
   float* values = kv.values + l * kv.layer_stride;
   kv_append(pool, {a.qkv + q, a.qkv + q + k, width, rows.spans, rows.span_count, keys, values, kv.page_stride, c.K, c.D});
+  if (rows.copy_count > 0) kv_append(pool, {a.qkv + q, a.qkv + q + k, width, rows.copies, rows.copy_count, keys, values, kv.page_stride, c.K, c.D});
   attention_forward(pool, {a.qkv, width, rows.spans, rows.span_count, keys, values, kv.page_stride, a.o, a.lse, c.H, c.K, c.D,
                            c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D))});
   linear_forward(pool, {a.o, packed.o, optional(w, at.o_bias, c.output_bias), a.x, a.x_mid, T, c.C, q});
@@ -67,8 +68,7 @@ void Decoder::layer_forward(Pool& pool, const Policy& policy, int64_t l, const R
   linear_forward(pool, {glu, packed.down, optional(w, at.down_bias, c.mlp_bias), a.x_mid, x_next, T, c.C, c.F});
 }
 
-void Decoder::backward(Pool& pool, const Policy& policy, const Rows& rows, const int32_t* cu_seqlens, int64_t B,
-                       const KvStore& kv, Workspace& ws, float* gradients) const {
+void Decoder::backward(Pool& pool, const Policy& policy, const Rows& rows, const KvStore& kv, Workspace& ws, float* gradients) const {
   const DecoderConfig& c = config;
   const float* w = policy.slab.data();
   float* g = gradients;
@@ -94,7 +94,7 @@ void Decoder::backward(Pool& pool, const Policy& policy, const Rows& rows, const
 
     // Attention: x_mid = x + o_proj(attention(qkv))
     linear_backward(pool, {ws.dx, a.o, w + at.o, nullptr, ws.d_o, g + at.o, optional(g, at.o_bias, c.output_bias), T, c.C, q});
-    attention_backward(pool, {a.qkv, a.o, ws.d_o, a.lse, cu_seqlens, B, ws.dqkv, c.H, c.K, c.D, c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D))});
+    attention_backward(pool, {a.qkv, a.o, ws.d_o, a.lse, rows.spans, rows.families, rows.family_count, ws.dqkv, c.H, c.K, c.D, c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D))});
     rope(pool, {ws.dqkv, rows.positions, &rope_table, T, c.H + c.K, c.D, width, RopeDirection::backward});
     if (c.qk_norm) {
       rmsnorm_backward(pool, {ws.dqkv, a.qk_raw, w + at.q_norm, a.qk_rstd, nullptr, ws.dqkv, g + at.q_norm, T, c.H, c.D, width, q + k, width, c.norm_offset});

@@ -35,6 +35,11 @@ struct Rows {
   const AttentionSpan* spans;
   int64_t span_count;
   int64_t T;
+  // A training pass whose sequences share rows (train/micro_batch.h); not for decoding.
+  const AttentionSpan* copies = nullptr;  // rows whose keys and values go into further pages
+  int64_t copy_count = 0;
+  const int32_t* families = nullptr;      // (F + 1) borders in spans: see AttentionBackward
+  int64_t family_count = 0;
 };
 
 // Keys and values of all layers: layer l starts at l * layer_stride.
@@ -100,10 +105,9 @@ class Decoder {
   void forward(Pool& pool, const Policy& policy, const Rows& rows, const KvStore& kv, Workspace& ws,
                const std::function<void(int64_t, const float*)>& each_layer = {}) const;
 
-  // Backward of whole sequences. ws.dh holds the gradient by ws.hidden on entry; adds to `gradients` (a slab).
+  // Backward of families of whole sequences. ws.dh holds the gradient by ws.hidden on entry; adds to `gradients` (a slab).
   // kv is scratch for recomputation.
-  void backward(Pool& pool, const Policy& policy, const Rows& rows, const int32_t* cu_seqlens, int64_t B,
-                const KvStore& kv, Workspace& ws, float* gradients) const;
+  void backward(Pool& pool, const Policy& policy, const Rows& rows, const KvStore& kv, Workspace& ws, float* gradients) const;
 
  private:
   void layer_forward(Pool& pool, const Policy& policy, int64_t l, const Rows& rows, const KvStore& kv,

@@ -98,10 +98,10 @@ void ModelState::load_state(const std::string& path) {
 MemorySegments ModelState::plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train,
                                 bool with_reference) const {
   const int64_t weights = (decoder.layout.size + PackedWeights::floats(decoder.config)) * int64_t(sizeof(float));
-  const int64_t tokens = prompts * generate.samples_per_prompt * (prompt_tokens + generate.max_new_tokens);
   MemorySegments segments{{"policy weights", weights}};
   if (with_reference) segments.push_back({"reference weights", weights});
-  for (auto& segment : Trainer::plan(decoder, tokens, train.micro_batch_tokens, prompt_tokens, generate.max_new_tokens, train.recompute))
+  for (auto& segment : Trainer::plan(decoder, prompts, generate.samples_per_prompt, prompt_tokens, generate.max_new_tokens, train.micro_batch_tokens,
+                                      train.recompute))
     segments.push_back({"train: " + segment.name, segment.bytes});
   for (auto& segment : Engine::plan(decoder, prompts, prompt_tokens, generate)) segments.push_back({"generate: " + segment.name, segment.bytes});
   return segments;

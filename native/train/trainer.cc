@@ -52,22 +52,35 @@ void Trainer::prepare(const MicroBatch& micro, int64_t budget, Workspace::Use us
     workspace_.reset();
     workspace_ = std::make_unique<Workspace>(c, std::max(micro.T(), budget), use, recompute);
   }
-  reserve(kv_, kv_floats(c, int64_t(micro.page_numbers.size())));
+  reserve(kv_, kv_floats(c, micro.pages));
   reserve(logits_, kHeadChunk * c.V);
   reserve(head_in_, std::max<int64_t>(1, micro.N()) * c.C);
 }
 
 void Trainer::run_forward(const Policy& policy, const MicroBatch& micro) {
-  const int64_t half = int64_t(micro.page_numbers.size()) * page_floats(decoder_.config.K, decoder_.config.D);
+  const int64_t half = micro.pages * page_floats(decoder_.config.K, decoder_.config.D);
   const KvStore kv{kv_.data(), kv_.data() + half, 0, page_floats(decoder_.config.K, decoder_.config.D)};
   decoder_.forward(pool_, policy, micro.view(), kv, *workspace_);
 }
 
-void Trainer::gather_hidden(const MicroBatch& micro) {
+void Trainer::gather_hidden(const std::vector<int64_t>& rows) {
   const int64_t C = decoder_.config.C;
-  pool_.parallel_for(micro.N(), 256, [&](int64_t begin, int64_t end, int) {
+  pool_.parallel_for(int64_t(rows.size()), 256, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i)
-      std::memcpy(head_in_.data() + i * C, workspace_->hidden + micro.rows[size_t(i)] * C, size_t(C) * sizeof(float));
+      std::memcpy(head_in_.data() + i * C, workspace_->hidden + rows[size_t(i)] * C, size_t(C) * sizeof(float));
+  });
+}
+
+// Rows that predict no trained token get no gradient from the head; a shared row gets that of every token it predicts.
+void Trainer::scatter_gradients(const MicroBatch& micro) {
+  const int64_t C = decoder_.config.C;
+  pool_.parallel_for(C, 64, [&](int64_t begin, int64_t end, int) {
+    for (int64_t t = 0; t < micro.T(); ++t) std::fill(workspace_->dh + t * C + begin, workspace_->dh + t * C + end, 0.0f);
+    for (int64_t i = 0; i < micro.N(); ++i) {
+      float* const to = workspace_->dh + micro.rows[size_t(i)] * C;
+      const float* const from = head_d_.data() + i * C;
+      for (int64_t j = begin; j < end; ++j) to[j] += from[j];
+    }
   });
 }
 
@@ -76,21 +89,26 @@ void Trainer::run_head(const Policy& policy, const MicroBatch& micro, double tem
   head_forward(pool_, {head_in_.data(), policy.packed.head, micro.targets.data(), logprob, entropy, logits_.data(), micro.N(), c.C, c.V, float(temperature)});
 }
 
+void Trainer::score_micro(const Policy& policy, const MicroBatch& micro, int64_t budget, double temperature, float* logprob, float* entropy) {
+  if (micro.N() == 0) return;
+  prepare(micro, budget, Workspace::Use::forward, Recompute::none);
+  run_forward(policy, micro);
+  gather_hidden(micro.rows);
+  run_head(policy, micro, temperature, logprob, entropy);
+}
+
 double Trainer::batch_entropy_threshold(const Policy& policy, const RolloutBatch& batch, const LossSettings& loss,
                                         int64_t micro_batch_tokens, std::stop_token stop) {
   std::vector<float> entropies, logprob;
   MicroBatch micro;
-  const auto borders = micro_batch_borders(batch, micro_batch_tokens);
+  const auto borders = micro_batch_borders(batch, micro_batch_tokens, Targets::loss_mask);
   for (size_t m = 0; m + 1 < borders.size(); ++m) {
     check_cancelled(stop);
     fill(micro, batch, borders[m], borders[m + 1], Targets::loss_mask);
-    prepare(micro, micro_batch_tokens, Workspace::Use::forward, Recompute::none);
-    run_forward(policy, micro);
-    gather_hidden(micro);
     const size_t at = entropies.size();
     logprob.resize(size_t(micro.N()));
     entropies.resize(at + size_t(micro.N()));
-    run_head(policy, micro, loss.temperature, logprob.data(), entropies.data() + at);
+    score_micro(policy, micro, micro_batch_tokens, loss.temperature, logprob.data(), entropies.data() + at);
   }
   return entropy_threshold(std::move(entropies), loss.top_entropy);
 }
@@ -115,7 +133,7 @@ TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, cons
   float* g = gradients();
   MicroBatch micro;
   std::vector<float> logprob, entropy, dlogprob, dentropy;
-  const auto borders = micro_batch_borders(batch, train.micro_batch_tokens);
+  const auto borders = micro_batch_borders(batch, train.micro_batch_tokens, Targets::loss_mask);
   for (size_t m = 0; m + 1 < borders.size(); ++m) {
     check_cancelled(stop);
     fill(micro, batch, borders[m], borders[m + 1], Targets::loss_mask);
@@ -126,7 +144,7 @@ TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, cons
     for (auto* v : {&logprob, &entropy, &dlogprob, &dentropy}) v->assign(size_t(N), 0.0f);
 
     run_forward(policy, micro);
-    gather_hidden(micro);
+    gather_hidden(micro.rows);
 
     PgTokens tokens{};
     tokens.logprob = logprob.data();
@@ -157,12 +175,9 @@ TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, cons
       for (int64_t i = 0; i < N; ++i)
         metrics.mismatch = std::max(metrics.mismatch, double(std::fabs(logprob[size_t(i)] - micro.behaviour[size_t(i)])));
 
-    // Rows that predict no trained token get no gradient from the head.
-    std::memset(workspace_->dh, 0, size_t(micro.T() * c.C) * sizeof(float));
-    for (int64_t i = 0; i < N; ++i)
-      std::memcpy(workspace_->dh + micro.rows[size_t(i)] * c.C, head_d_.data() + i * c.C, size_t(c.C) * sizeof(float));
-    const int64_t half = int64_t(micro.page_numbers.size()) * page_floats(c.K, c.D);
-    decoder_.backward(pool_, policy, micro.view(), micro.cu_seqlens.data(), micro.B(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, g);
+    scatter_gradients(micro);
+    const int64_t half = micro.pages * page_floats(c.K, c.D);
+    decoder_.backward(pool_, policy, micro.view(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, g);
     ++metrics.micro_batches;
   }
   return metrics;
@@ -198,24 +213,24 @@ void Trainer::score(const Policy& policy, const RolloutBatch& batch, double temp
   require(temperature > 0, "temperature must be above 0");
   MicroBatch micro;
   std::vector<float> lp, h;
-  const auto borders = micro_batch_borders(batch, micro_batch_tokens);
+  const auto borders = micro_batch_borders(batch, micro_batch_tokens, Targets::all);
   int64_t at = 0;
   for (size_t m = 0; m + 1 < borders.size(); ++m) {
     check_cancelled(stop);
     fill(micro, batch, borders[m], borders[m + 1], Targets::all);
-    prepare(micro, micro_batch_tokens, Workspace::Use::forward, Recompute::none);
-    run_forward(policy, micro);
-    gather_hidden(micro);
     lp.resize(size_t(micro.N()));
     h.resize(size_t(micro.N()));
-    run_head(policy, micro, temperature, lp.data(), h.data());
-    std::fill(logprob + at, logprob + at + micro.T(), 0.0f);
-    std::fill(entropy + at, entropy + at + micro.T(), 0.0f);
-    for (int64_t i = 0; i < micro.N(); ++i) {
-      logprob[at + micro.rows[size_t(i)] + 1] = lp[size_t(i)];
-      entropy[at + micro.rows[size_t(i)] + 1] = h[size_t(i)];
+    score_micro(policy, micro, micro_batch_tokens, temperature, lp.data(), h.data());
+    for (int64_t b = 0; b < micro.B(); ++b) {
+      const int64_t n = batch.tokens.length(micro.first + b);
+      std::fill(logprob + at, logprob + at + n, 0.0f);
+      std::fill(entropy + at, entropy + at + n, 0.0f);
+      for (int32_t i = micro.cu_trained[size_t(b)]; i < micro.cu_trained[size_t(b) + 1]; ++i) {
+        logprob[at + micro.target_index[size_t(i)]] = lp[size_t(i)];
+        entropy[at + micro.target_index[size_t(i)]] = h[size_t(i)];
+      }
+      at += n;
     }
-    at += micro.T();
   }
 }
 
@@ -224,28 +239,53 @@ void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t
   RolloutBatch batch;
   batch.B = B;
   batch.tokens = {cu_seqlens, tokens};
-  validate(batch, c, Targets::all);
+  validate(batch, c, Targets::none);
   MicroBatch micro;
-  fill(micro, batch, 0, B, Targets::all);
+  fill(micro, batch, 0, B, Targets::none);
   prepare(micro, micro.T(), Workspace::Use::forward, Recompute::none);
-  const int64_t T = micro.T(), half = int64_t(micro.page_numbers.size()) * page_floats(c.K, c.D);
-  decoder_.forward(pool_, policy, micro.view(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, [&](int64_t l, const float* x) {
-    if (hidden) std::memcpy(hidden + l * T * c.C, x, size_t(T * c.C) * sizeof(float));
-  });
-  if (hidden) std::memcpy(hidden + (c.L + 1) * T * c.C, workspace_->hidden, size_t(T * c.C) * sizeof(float));
-  if (logits) linear_forward(pool_, {workspace_->hidden, policy.packed.head, nullptr, nullptr, logits, T, c.V, c.C});
+  const int64_t total = int64_t(micro.sequence_rows.size()), half = micro.pages * page_floats(c.K, c.D);
+  const auto copy_rows = [&](int64_t l, const float* x) {
+    if (hidden)
+      for (int64_t t = 0; t < total; ++t) std::memcpy(hidden + (l * total + t) * c.C, x + micro.sequence_rows[size_t(t)] * c.C, size_t(c.C) * sizeof(float));
+  };
+  decoder_.forward(pool_, policy, micro.view(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, copy_rows);
+  copy_rows(c.L + 1, workspace_->hidden);
+  if (!logits) return;
+  reserve(head_in_, total * c.C);
+  gather_hidden(micro.sequence_rows);
+  linear_forward(pool_, {head_in_.data(), policy.packed.head, nullptr, nullptr, logits, total, c.V, c.C});
 }
 
-MemorySegments Trainer::plan(const Decoder& decoder, int64_t tokens, int64_t budget, int64_t prompt_tokens, int64_t new_tokens, Recompute recompute) {
+MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
+                             Recompute recompute) {
   const DecoderConfig& c = decoder.config;
-  const int64_t length = prompt_tokens + new_tokens;
-  const int64_t sequences = std::max<int64_t>(1, std::min(tokens, budget) / length);
-  MemorySegments out = Workspace::plan(c, std::max(budget, length), Workspace::Use::training, recompute);
+  // A batch of this shape, packed as a step would: samples of a group share the prompt and nothing else.
+  const int64_t length = prompt_tokens + new_tokens, sequences = prompts * samples;
+  require(sequences * length < (int64_t{1} << 31), "plan: the batch has more than 2^31 - 1 tokens");
+  std::vector<int32_t> offsets{0}, tokens;
+  for (int64_t s = 0; s < sequences; ++s) {
+    tokens.insert(tokens.end(), size_t(prompt_tokens), int32_t(s / samples));
+    tokens.insert(tokens.end(), size_t(new_tokens), int32_t(prompts + s));
+    offsets.push_back(int32_t(tokens.size()));
+  }
+  RolloutBatch batch;
+  batch.B = sequences;
+  batch.tokens = {offsets.data(), tokens.data()};
+  MicroBatch micro;
+  int64_t rows = 0, pages = 0, trained = 0;
+  const auto borders = micro_batch_borders(batch, budget, Targets::all);
+  for (size_t m = 0; m + 1 < borders.size(); ++m) {
+    fill(micro, batch, borders[m], borders[m + 1], Targets::all);
+    rows = std::max(rows, micro.T());
+    pages = std::max(pages, micro.pages);
+    trained = std::max(trained, micro.B() * new_tokens);
+  }
+  MemorySegments out = Workspace::plan(c, std::max(budget, rows), Workspace::Use::training, recompute);
   const auto add = [&](const char* name, int64_t floats) { out.push_back({name, floats * int64_t(sizeof(float))}); };
   add("gradients and moments", 3 * decoder.layout.size);
-  add("keys and values of one layer", kv_floats(c, sequences * ((length + kLanes - 1) / kLanes)));
+  add("keys and values of one layer", kv_floats(c, pages));
   add("logits of a chunk", kHeadChunk * c.V);
-  add("head rows", 2 * sequences * new_tokens * c.C);
+  add("head rows", 2 * trained * c.C);
   return out;
 }
 

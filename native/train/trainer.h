@@ -64,15 +64,17 @@ class Trainer {
   float* exp_avg_sq();
   int64_t step = 0;
 
-  // For sequences of prompt_tokens + new_tokens whose new tokens are trained; `tokens` is the batch's, or the budget if
-  // that is smaller.
-  static MemorySegments plan(const Decoder& decoder, int64_t tokens, int64_t budget, int64_t prompt_tokens, int64_t new_tokens, Recompute recompute);
+  // For groups of `samples` sequences of prompt_tokens + new_tokens whose new tokens are trained.
+  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
+                             Recompute recompute);
 
  private:
   void prepare(const MicroBatch& micro, int64_t budget, Workspace::Use use, Recompute recompute);
   void run_forward(const Policy& policy, const MicroBatch& micro);
-  void gather_hidden(const MicroBatch& micro);
+  void gather_hidden(const std::vector<int64_t>& rows);  // of the final norm, to head_in_
+  void scatter_gradients(const MicroBatch& micro);
   void run_head(const Policy& policy, const MicroBatch& micro, double temperature, float* logprob, float* entropy);
+  void score_micro(const Policy& policy, const MicroBatch& micro, int64_t budget, double temperature, float* logprob, float* entropy);
   double batch_entropy_threshold(const Policy& policy, const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, std::stop_token stop);
   float* slab(Buffer<float>& buffer);
 

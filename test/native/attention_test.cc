@@ -105,10 +105,16 @@ Output run_forward(Pool& pool, const Batch& b, Plan plan) {
 }
 
 Floats run_backward(Pool& pool, const Batch& b, const Output& forward, const Floats& d_o) {
-  std::vector<int32_t> cu_seqlens{0};
-  for (int64_t length : b.lengths) cu_seqlens.push_back(cu_seqlens.back() + int32_t(length));
+  std::vector<AttentionSpan> spans;
+  std::vector<int32_t> families{0};
+  int64_t row = 0;
+  for (int64_t length : b.lengths) {
+    spans.push_back({row, length, 0, nullptr});
+    families.push_back(int32_t(spans.size()));
+    row += length;
+  }
   Floats dqkv(b.qkv.size(), kNan);
-  attention_backward(pool, {b.qkv.data(), forward.o.data(), d_o.data(), forward.lse.data(), cu_seqlens.data(),
+  attention_backward(pool, {b.qkv.data(), forward.o.data(), d_o.data(), forward.lse.data(), spans.data(), families.data(),
                             int64_t(b.lengths.size()), dqkv.data(), b.H, b.K, b.D, b.window, b.scale()});
   return dqkv;
 }
@@ -296,6 +302,68 @@ TEST(attention_backward_matches_double_reference) {
       const Floats d_o = random_floats(b.tokens() * b.H * b.D, 97);
       const Floats gradient = run_backward(pool, b, run_forward(pool, b, {}), d_o);
       CHECK_NEAR(worst(gradient, reference(b, d_o).dqkv), 0, 5e-5);
+    }
+  });
+}
+
+// Sequences of lengths shared + own[i] that begin with the same `shared` rows, and the same with these rows stored once.
+struct SharedBatch {
+  Batch apart, together;
+  int64_t shared;
+  std::vector<AttentionSpan> spans;
+  std::vector<int64_t> row_together;  // of every row of `apart`
+
+  SharedBatch(int64_t H, int64_t K, int64_t D, int64_t window, int64_t shared_rows, std::vector<int64_t> own, uint32_t seed)
+      : apart(H, K, D, window, lengths(shared_rows, own), seed), together(H, K, D, window, rows_once(shared_rows, own), seed), shared(shared_rows) {
+    spans.push_back({0, shared, 0, nullptr});
+    int64_t next = shared, from = 0;
+    for (int64_t rows : own) {
+      if (rows > 0) spans.push_back({next, rows, shared, nullptr});
+      for (int64_t i = 0; i < shared + rows; ++i) {
+        row_together.push_back(i < shared ? i : next + i - shared);
+        const float* const source = &together.qkv[size_t(row_together.back() * together.stride())];
+        std::copy(source, source + apart.stride(), &apart.qkv[size_t((from + i) * apart.stride())]);
+      }
+      next += rows;
+      from += shared + rows;
+    }
+  }
+  static std::vector<int64_t> lengths(int64_t shared, std::vector<int64_t> own) {
+    for (int64_t& rows : own) rows += shared;
+    return own;
+  }
+  static std::vector<int64_t> rows_once(int64_t shared, const std::vector<int64_t>& own) {
+    return {std::accumulate(own.begin(), own.end(), shared)};
+  }
+};
+
+TEST(attention_backward_of_shared_rows_is_the_sum_over_sequences) {
+  Pool pool(2);
+  with_each_isa([&](const std::string&) {
+    for (const SharedBatch& b : {SharedBatch(2, 2, 16, 0, 16, {5, 9, 33}, 21), SharedBatch(4, 2, 24, 0, 21, {1, 0, 64, 7}, 22),
+                                 SharedBatch(3, 1, 32, 9, 37, {30, 2}, 23), SharedBatch(2, 1, 8, 0, 1, {140, 3}, 24), SharedBatch(2, 1, 16, 300, 290, {260, 30}, 25)}) {
+      const Output out = run_forward(pool, b.apart, {});
+      const Floats d_o = random_floats(b.apart.tokens() * b.apart.H * b.apart.D, 26);
+      const Reference want = reference(b.apart, d_o);
+
+      const int64_t rows = b.together.tokens(), o_width = b.apart.H * b.apart.D, width = b.apart.stride();
+      Output once{Floats(size_t(rows * o_width)), Floats(size_t(rows * b.apart.H))};
+      Floats d_once(size_t(rows * o_width), 0.0f);
+      std::vector<double> want_once(size_t(rows * width), 0.0);
+      for (size_t r = 0; r < b.row_together.size(); ++r) {
+        const size_t to = size_t(b.row_together[r]);
+        for (size_t i = 0; i < size_t(o_width); ++i) {
+          once.o[to * size_t(o_width) + i] = out.o[r * size_t(o_width) + i];
+          d_once[to * size_t(o_width) + i] += d_o[r * size_t(o_width) + i];
+        }
+        for (size_t h = 0; h < size_t(b.apart.H); ++h) once.lse[to * size_t(b.apart.H) + h] = out.lse[r * size_t(b.apart.H) + h];
+        for (size_t i = 0; i < size_t(width); ++i) want_once[to * size_t(width) + i] += want.dqkv[r * size_t(width) + i];
+      }
+      const std::vector<int32_t> families{0, int32_t(b.spans.size())};
+      Floats dqkv(size_t(rows * width), kNan);
+      attention_backward(pool, {b.together.qkv.data(), once.o.data(), d_once.data(), once.lse.data(), b.spans.data(), families.data(), 1,
+                                dqkv.data(), b.apart.H, b.apart.K, b.apart.D, b.apart.window, b.apart.scale()});
+      CHECK_NEAR(worst(dqkv, want_once), 0, 1e-4);
     }
   });
 }

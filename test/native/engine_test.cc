@@ -196,17 +196,27 @@ TEST(gradients_do_not_depend_on_micro_batches_recompute_or_threads) {
     LossSettings loss;
     loss.aggregation = aggregation;
     std::vector<float> want;
-    for (Pool* pool : {&one, &three})
-      for (int64_t budget : {10000, 60, 1})
+    for (int64_t budget : {10000, 60, 1}) {
+      // Where a group is cut in two, its prompt is computed twice and the sums round differently.
+      std::vector<float> of_budget;
+      for (Pool* pool : {&one, &three})
         for (Recompute recompute : {Recompute::none, Recompute::block}) {
           Trainer trainer(decoder, *pool);
           const TrainMetrics metrics = trainer.accumulate(policy, batch, loss, {budget, recompute}, {});
           CHECK(metrics.mismatch == 0);
           CHECK(metrics.sums.ratio_min == 1 && metrics.sums.ratio_max == 1);
           const std::vector<float> got(trainer.gradients(), trainer.gradients() + decoder.layout.size);
-          if (want.empty()) want = got;
-          CHECK(same_bits(got, want));
+          if (of_budget.empty()) of_budget = got;
+          CHECK(same_bits(got, of_budget));
         }
+      if (want.empty()) want = of_budget;
+      double distance = 0, size = 0;
+      for (size_t i = 0; i < want.size(); ++i) {
+        distance += std::pow(double(of_budget[i]) - want[i], 2);
+        size += double(want[i]) * want[i];
+      }
+      CHECK(std::sqrt(distance / size) < 1e-6);
+    }
     double norm = 0;
     for (float x : want) norm += double(x) * x;
     CHECK(norm > 0);

@@ -59,14 +59,16 @@ struct AttentionForward {
 };
 void attention_forward(Pool& pool, const AttentionForward& a);
 
-// Whole sequences of a packed batch (positions from 0), q, k and v in the fused rows that the forward pass used.
+// Whole sequences (positions from 0), q, k and v in the fused rows that the forward pass used. Sequences of a family share
+// their first rows: its first span starts at position 0, the others each continue it. A sequence alone is a family of one.
 struct AttentionBackward {
   const float* qkv;            // (T, H + 2K, D): q heads, k heads, v heads; after q/k norm and RoPE
   const float* o;              // (T, H, D)
   const float* d_o;            // (T, H, D)
   const float* lse;            // (T, H)
-  const int32_t* cu_seqlens;   // (B + 1)
-  int64_t B;
+  const AttentionSpan* spans;  // pages are not used
+  const int32_t* families;     // (F + 1) borders in spans
+  int64_t F;
   float* dqkv;                 // (T, H + 2K, D) =
   int64_t H, K, D;
   int64_t window;

@@ -18,13 +18,13 @@ constexpr double kSerialFlops = 2e5;
 }  // namespace
 
 void attention_backward(Pool& pool, const AttentionBackward& a) {
-  const auto kernel = EXITRL_DISPATCH(attention_sequence_backward);
+  const auto kernel = EXITRL_DISPATCH(attention_family_backward);
   double flops = 0;
-  for (int64_t b = 0; b < a.B; ++b) {
-    const double length = double(a.cu_seqlens[b + 1] - a.cu_seqlens[b]);
-    flops += 10 * length * length * double(a.H * a.D);
+  for (int64_t i = 0; i < a.families[a.F]; ++i) {
+    const AttentionSpan& span = a.spans[i];
+    flops += 10 * double(span.rows) * double(span.position + span.rows) * double(a.H * a.D);
   }
-  const int64_t tasks = a.B * a.K;
+  const int64_t tasks = a.F * a.K;
   const auto compute = [&](int64_t task, int) { kernel(a, task / a.K, task % a.K, scratch); };
   if (flops < kSerialFlops)
     for (int64_t task = 0; task < tasks; ++task) compute(task, 0);

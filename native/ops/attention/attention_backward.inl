@@ -1,5 +1,5 @@
-// Gradient of attention for one sequence and one kv head. Query tiles of every head of the group are taken in order,
-// each against blocks of keys (as FlashAttention-2, Dao, arXiv 2307.08691, but with dK and dV in scratch):
+// Gradient of attention for one family of sequences and one kv head. Query tiles of every head of the group are taken in
+// order, first those of the shared rows, then those of each continuation, each against blocks of keys (as FlashAttention-2, Dao, arXiv 2307.08691, but with dK and dV in scratch):
 //
 //   P  = exp(Q K^T * scale - lse)      dV += P^T dO      dP = dO V^T
 //   dS = P * (dP - delta) * scale      dK += dS^T Q      dQ += dS K      delta = sum over d of dO * O
@@ -53,20 +53,20 @@ static void accumulate_rows(int64_t count, const float* a, const Operand& b, int
   });
 }
 
-struct SequenceGradient {
+struct FamilyGradient {
   const AttentionBackward& a;
-  int64_t row;     // first row of the sequence
-  int64_t length;
   int64_t head;    // kv head
   int64_t width;   // D rounded up to 16
   int64_t stride;  // of a fused row
+  int64_t shared_row, shared;  // first row and number of the rows that all sequences share
+  int64_t own_row = 0;         // first row of the present sequence that is its own, at position `shared`
 
-  // For the sequence; missing positions and lanes are zero.
+  // For the positions of the present sequence; missing lanes are zero.
   float* key_panels;    // (pages, D, 16)
   float* value_panels;  // (pages, D, 16)
-  float* keys;          // (length, width)
-  float* dk;            // (length, width)
-  float* dv;            // (length, width)
+  float* keys;          // (positions, width)
+  float* dk;            // (positions, width)
+  float* dv;            // (positions, width)
   // For a tile of queries: blocks of kDepthBlock along the head width, (blocks, kQueryTile, kRowStride).
   float* queries;
   float* d_outputs;
@@ -77,6 +77,7 @@ struct SequenceGradient {
   float* p;   // scores, then probabilities
   float* ds;  // dP, then dS
 
+  int64_t row_at(int64_t position) const { return position < shared ? shared_row + position : own_row + position - shared; }
   int64_t first_key(int64_t i) const { return a.window > 0 ? std::max<int64_t>(0, i - a.window + 1) : 0; }
 
   static void copy_row(const float* from, int64_t n, int64_t padded, float* to) {
@@ -84,15 +85,16 @@ struct SequenceGradient {
       store(to + d, load_lanes(from + d, std::min<int64_t>(kLanes, n - d)));
   }
 
-  void copy_keys_and_values() const {
-    for (int64_t j = 0; j < round_up(length, kLanes); ++j) {
+  // Keys and values of positions [from, to), and zero gradients for them.
+  void copy_keys_and_values(int64_t from, int64_t to) const {
+    for (int64_t j = from; j < round_up(to, kLanes); ++j) {
       float* const k_panel = key_panels + j / kLanes * a.D * kLanes + j % kLanes;
       float* const v_panel = value_panels + j / kLanes * a.D * kLanes + j % kLanes;
-      if (j >= length) {
+      if (j >= to) {
         for (int64_t d = 0; d < a.D; ++d) k_panel[d * kLanes] = v_panel[d * kLanes] = 0;
         continue;
       }
-      const float* const k = a.qkv + (row + j) * stride + (a.H + head) * a.D;
+      const float* const k = a.qkv + row_at(j) * stride + (a.H + head) * a.D;
       const float* const v = k + a.K * a.D;
       for (int64_t d = 0; d < a.D; ++d) {
         k_panel[d * kLanes] = k[d];
@@ -100,13 +102,13 @@ struct SequenceGradient {
       }
       copy_row(k, a.D, width, keys + j * width);
     }
-    std::memset(dk, 0, size_t(length * width) * sizeof(float));
-    std::memset(dv, 0, size_t(length * width) * sizeof(float));
+    std::memset(dk + from * width, 0, size_t((to - from) * width) * sizeof(float));
+    std::memset(dv + from * width, 0, size_t((to - from) * width) * sizeof(float));
   }
 
   void copy_tile(int64_t q_head, int64_t first, int64_t rows) const {
     for (int64_t r = 0; r < rows; ++r) {
-      const int64_t token = row + first + r;
+      const int64_t token = row_at(first + r);
       const float* const q = a.qkv + token * stride + q_head * a.D;
       const float* const d_o = a.d_o + (token * a.H + q_head) * a.D;
       const float* const o = a.o + (token * a.H + q_head) * a.D;
@@ -204,17 +206,39 @@ struct SequenceGradient {
 
   void write_rows(const float* from, int64_t first, int64_t rows, int64_t fused_head) const {
     for (int64_t r = 0; r < rows; ++r) {
-      float* const to = a.dqkv + (row + first + r) * stride + fused_head * a.D;
+      float* const to = a.dqkv + row_at(first + r) * stride + fused_head * a.D;
       copy_floats(from + r * width, a.D, to);
     }
   }
+
+  // Queries at positions [from, to): all shared or all of the present sequence.
+  void query_rows(int64_t from, int64_t to) const {
+    const int64_t group = a.H / a.K;
+    for (int64_t q_head = head * group; q_head < (head + 1) * group; ++q_head)
+      for (int64_t first = from; first < to; first += kQueryTile) {
+        const int64_t rows = std::min(kQueryTile, to - first), end = first + rows;
+        copy_tile(q_head, first, rows);
+        for (int64_t begin = first_key(first) / kLanes * kLanes; begin < end; begin += kKeyBlock)
+          key_block(first, rows, begin, std::min(end, begin + kKeyBlock));
+        write_rows(dq, first, rows, q_head);
+      }
+  }
+
+  void write_key_gradients(int64_t from, int64_t to) const {
+    write_rows(dk + from * width, from, to - from, a.H + head);
+    write_rows(dv + from * width, from, to - from, a.H + a.K + head);
+  }
 };
 
-void attention_sequence_backward(const AttentionBackward& a, int64_t sequence, int64_t head, Scratch& scratch) {
-  const int64_t row = a.cu_seqlens[sequence], length = a.cu_seqlens[sequence + 1] - row;
-  if (length == 0) return;
-  const int64_t width = round_up(a.D, kLanes), positions = round_up(length, kLanes);
-  const int64_t panel_floats = positions * a.D, row_floats = length * width;
+void attention_family_backward(const AttentionBackward& a, int64_t family, int64_t head, Scratch& scratch) {
+  const AttentionSpan* const first = a.spans + a.families[family];
+  const AttentionSpan* const last = a.spans + a.families[family + 1];
+  const int64_t shared = first->rows;
+  int64_t longest = shared;
+  for (const AttentionSpan* s = first + 1; s < last; ++s) longest = std::max(longest, shared + s->rows);
+
+  const int64_t width = round_up(a.D, kLanes), positions = round_up(longest, kLanes);
+  const int64_t panel_floats = positions * a.D, row_floats = positions * width;
   const int64_t tile_floats = round_up(a.D, kDepthBlock) / kDepthBlock * kQueryTile * kRowStride;
   const int64_t block_floats = kQueryTile * kRowStride;
   float* next = scratch.reserve(2 * panel_floats + 3 * row_floats + 2 * tile_floats + 2 * block_floats +
@@ -224,23 +248,20 @@ void attention_sequence_backward(const AttentionBackward& a, int64_t sequence, i
     next += floats;
     return begin;
   };
-  SequenceGradient s{a, row, length, head, width, (a.H + 2 * a.K) * a.D,
-                     take(panel_floats), take(panel_floats), take(row_floats), take(row_floats), take(row_floats),
-                     take(tile_floats), take(tile_floats), take(kQueryTile * width),
-                     take(round_up(kQueryTile, kLanes)), take(round_up(kQueryTile, kLanes)),
-                     take(block_floats), take(block_floats)};
-  s.copy_keys_and_values();
-  const int64_t group = a.H / a.K;
-  for (int64_t q_head = head * group; q_head < (head + 1) * group; ++q_head)
-    for (int64_t first = 0; first < length; first += kQueryTile) {
-      const int64_t rows = std::min(kQueryTile, length - first), end = first + rows;
-      s.copy_tile(q_head, first, rows);
-      for (int64_t begin = s.first_key(first) / kLanes * kLanes; begin < end; begin += kKeyBlock)
-        s.key_block(first, rows, begin, std::min(end, begin + kKeyBlock));
-      s.write_rows(s.dq, first, rows, q_head);
-    }
-  s.write_rows(s.dk, 0, length, a.H + head);
-  s.write_rows(s.dv, 0, length, a.H + a.K + head);
+  FamilyGradient g{a, head, width, (a.H + 2 * a.K) * a.D, first->row, shared, 0,
+                   take(panel_floats), take(panel_floats), take(row_floats), take(row_floats), take(row_floats),
+                   take(tile_floats), take(tile_floats), take(kQueryTile * width),
+                   take(round_up(kQueryTile, kLanes)), take(round_up(kQueryTile, kLanes)),
+                   take(block_floats), take(block_floats)};
+  g.copy_keys_and_values(0, shared);
+  g.query_rows(0, shared);
+  for (const AttentionSpan* s = first + 1; s < last; ++s) {
+    g.own_row = s->row;
+    g.copy_keys_and_values(shared, shared + s->rows);
+    g.query_rows(shared, shared + s->rows);
+    g.write_key_gradients(shared, shared + s->rows);
+  }
+  g.write_key_gradients(0, shared);
 }
 
 }  // namespace exitrl::EXITRL_ISA
