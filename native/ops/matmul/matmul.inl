@@ -44,6 +44,14 @@ static void compute_tile(const Tile& t) {
       for (int p = 0; p < Panels; ++p)
         tile[i][p] = load_lanes(t.start + i * t.start_stride + p * kLanes, p == Panels - 1 ? t.lanes : kLanes);
   }
+  // By the time the tile is complete, the lines it goes to are near.
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+    for (int p = 0; p < Panels; ++p) {
+      if (t.start == nullptr) __builtin_prefetch(t.c + i * t.c_stride + p * kLanes, 1);
+      if (t.addend != nullptr) __builtin_prefetch(t.addend + i * t.c_stride + p * kLanes);
+    }
   const int64_t slice = t.next != nullptr ? int64_t{16} : t.depth;
   for (int64_t k = 0; k < t.depth; k += slice) {
     const int64_t depth = std::min(slice, t.depth - k);
