@@ -367,3 +367,49 @@ TEST(attention_backward_of_shared_rows_is_the_sum_over_sequences) {
     }
   });
 }
+
+// Samples of a prompt: full pages of the prompt are shared, and the samples grow together, one row each per step.
+TEST(attention_same_bits_whether_spans_share_pages) {
+  with_each_isa([&](const std::string&) {
+    for (int threads : {1, 3}) {
+      Pool pool(threads);
+      for (const SharedBatch& b : {SharedBatch(2, 2, 16, 0, 16, {5, 9, 33}, 31), SharedBatch(4, 2, 32, 0, 53, {1, 0, 64, 7}, 32),
+                                   SharedBatch(6, 2, 48, 40, 37, {30, 2, 2}, 33), SharedBatch(8, 1, 80, 0, 100, {3, 4, 5, 6, 7, 8, 9, 10, 11}, 34),
+                                   SharedBatch(2, 1, 24, 0, 32, {20, 30}, 35), SharedBatch(1, 1, 16, 0, 600, {20, 3, 4, 5}, 36)}) {
+        const Batch& batch = b.apart;
+        const Output want = run_forward(pool, batch, {});
+        std::vector<std::vector<int32_t>> tables;
+        int32_t pages = int32_t(b.shared / kLanes);
+        int64_t longest = 0;
+        for (int64_t length : batch.lengths) {
+          std::vector<int32_t>& table = tables.emplace_back(size_t(b.shared / kLanes));
+          std::iota(table.begin(), table.end(), 0);
+          while (int64_t(table.size()) * kLanes < length) table.push_back(pages++);
+          longest = std::max(longest, length);
+        }
+        const int64_t stride = page_floats(batch.K, batch.D), whole = b.shared / kLanes * kLanes;
+        Floats keys(size_t(pages * stride), kNan), values(keys);
+        Output out{Floats(want.o.size(), kNan), Floats(want.lse.size(), kNan)};
+        // The first step holds the whole shared pages of the first sequence and the rest up to `shared` of every one.
+        for (int64_t position = 0; position < longest; position = position == 0 ? whole : position + 1) {
+          std::vector<AttentionSpan> spans;
+          int64_t row = 0;
+          for (size_t i = 0; i < batch.lengths.size(); row += batch.lengths[i++]) {
+            if (position >= batch.lengths[i]) continue;
+            if (position == 0 && i == 0) spans.push_back({row, whole, 0, tables[i].data()});
+            if (position > 0) spans.push_back({row + position, 1, position, tables[i].data()});
+          }
+          kv_append(pool, {batch.k(0, 0), batch.v(0, 0), batch.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(), stride, batch.K, batch.D});
+          attention_forward(pool, {batch.qkv.data(), batch.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(), stride,
+                                   out.o.data(), out.lse.data(), batch.H, batch.K, batch.D, batch.window, batch.scale()});
+        }
+        int64_t row = 0;
+        for (size_t i = 0; i < batch.lengths.size(); row += batch.lengths[i++]) {
+          const size_t from = size_t(row + (i == 0 ? 0 : whole)), to = size_t(row + batch.lengths[i]), o_width = size_t(batch.H * batch.D), heads = size_t(batch.H);
+          CHECK(std::memcmp(&out.o[from * o_width], &want.o[from * o_width], (to - from) * o_width * sizeof(float)) == 0);
+          CHECK(std::memcmp(&out.lse[from * heads], &want.lse[from * heads], (to - from) * heads * sizeof(float)) == 0);
+        }
+      }
+    }
+  });
+}

@@ -1,5 +1,6 @@
-// One tile of attention: consecutive query rows of one span and all query heads of one kv head, against every key they
-// may see. Row m of the tile is query row m / group, head m % group.
+// One tile of attention: query rows and all query heads of one kv head, against every key they may see. Row m of the tile
+// is query row m / group, head m % group. The rows are consecutive ones of one span, or one row each of several spans whose
+// first pages are the same: these pages are read once for all rows, the others for each span.
 #include "ops/matmul/micro_kernel.inl"
 
 namespace exitrl::EXITRL_ISA {
@@ -31,30 +32,36 @@ static EXITRL_ALWAYS_INLINE void with_tile(int64_t height, int64_t size, Body&& 
   });
 }
 
-constexpr int64_t kOutputStride = widest_group(1) * kLanes;
+constexpr int64_t kKeyBlock = 64;
+static_assert(kDepthBlock % kKeyBlock == 0);
 
 struct AttentionTile {
   const AttentionForward& a;
-  const AttentionSpan& span;
-  int64_t head = 0;      // kv head
-  int64_t group = 0;     // query heads per kv head
-  int64_t first = 0;     // first query row of the tile, counted from span.row
-  int64_t position = 0;  // its position in the sequence
-  int64_t rows = 0;      // rows of the tile: query rows * group
-  int64_t base = 0;      // first key position of the tile, at a page border
-  int64_t end = 0;       // one past the last key position
+  const AttentionSpan* spans;
+  int64_t span_count = 1;
+  int64_t shared_keys = 0;  // of several spans: positions in the pages they share
+  int64_t head = 0;         // kv head
+  int64_t group = 0;        // query heads per kv head
+  int64_t first = 0;        // of one span: first query row of the tile, counted from span.row
+  int64_t rows = 0;         // rows of the tile: query rows * group
+  int64_t base = 0;         // first key position of the tile, at a page border
+  int64_t end = 0;          // one past the last key position
 
   // Scratch. Head width and keys are cut into blocks of kDepthBlock.
   float* queries = nullptr;        // (blocks of the head width, rows, kRowStride)
   float* scores = nullptr;         // (blocks of keys, rows, kRowStride); later the exponentials
   float* maxima = nullptr;         // (rows)
   float* sums = nullptr;           // (rows)
-  float* outputs = nullptr;        // (rows, kOutputStride), before the division
-  float* copied_values = nullptr;  // (chunks, keys, 16)
+  float* outputs = nullptr;        // (rows, output_stride), before the division
+  int64_t output_stride = 0;       // D rounded up to 16
+  float* copied_values = nullptr;  // (chunks of the head width, kKeyBlock, 16)
 
-  int64_t last_key(int64_t m) const { return position + m / group; }
+  const AttentionSpan& span_at(int64_t m) const { return spans[span_count == 1 ? 0 : m / group]; }
+  int64_t query_row(int64_t m) const { return span_count == 1 ? first + m / group : 0; }  // counted from span.row
+  int64_t token_row(int64_t m) const { return span_at(m).row + query_row(m); }
+  int64_t last_key(int64_t m) const { return span_at(m).position + query_row(m); }
   int64_t first_key(int64_t m) const { return a.window > 0 ? std::max<int64_t>(0, last_key(m) - a.window + 1) : 0; }
-  int64_t page_offset(int64_t page) const { return span.pages[page] * a.page_stride + head * a.D * kLanes; }
+  int64_t page_offset(int32_t page) const { return page * a.page_stride + head * a.D * kLanes; }
   float* score(int64_t m, int64_t key) const {
     const int64_t k = key - base;
     return scores + (k / kDepthBlock * rows + m) * kRowStride + k % kDepthBlock;
@@ -62,7 +69,7 @@ struct AttentionTile {
 
   void copy_queries() const {
     for (int64_t m = 0; m < rows; ++m) {
-      const float* const q = a.q + (span.row + first + m / group) * a.q_stride + (head * group + m % group) * a.D;
+      const float* const q = a.q + token_row(m) * a.q_stride + (head * group + m % group) * a.D;
       for (int64_t d = 0; d < a.D; d += kDepthBlock) {
         float* const to = queries + (d / kDepthBlock * rows + m) * kRowStride;
         copy_floats(q + d, std::min<int64_t>(kDepthBlock, a.D - d), to);
@@ -71,14 +78,14 @@ struct AttentionTile {
   }
 
   template <int Rows, int Pages>
-  void score_pages(int64_t m, int64_t page) const {
+  void score_pages(int64_t m, const int32_t* pages, int64_t page) const {
     F16 tile[Rows][Pages];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 16
       for (int p = 0; p < Pages; ++p) tile[i][p] = zero();
     const float* keys[Pages];
-    for (int p = 0; p < Pages; ++p) keys[p] = a.keys + page_offset(page + p);
+    for (int p = 0; p < Pages; ++p) keys[p] = a.keys + page_offset(pages[page + p]);
     for (int64_t d = 0;; d += kDepthBlock) {
       const int64_t depth = std::min<int64_t>(kDepthBlock, a.D - d);
       multiply(tile, depth, queries + (d / kDepthBlock * rows + m) * kRowStride, kRowStride, 1, keys, kLanes);
@@ -94,17 +101,57 @@ struct AttentionTile {
     }
   }
 
-  void compute_scores() const {
-    for (int64_t m = 0, height; m < rows; m += height) {
-      height = tile_height(rows - m);
-      const int64_t end_page = last_key(m + height - 1) / kLanes + 1;
-      for (int64_t page = first_key(m) / kLanes, pages; page < end_page; page += pages) {
-        pages = group_size(widest_group(int(height)), end_page - page);
-        with_tile(height, pages, [&](auto tile_rows, auto group_pages) {
-          score_pages<decltype(tile_rows)::value, decltype(group_pages)::value>(m, page);
-        });
-      }
+  // Keys [from, to) of one page table, for the rows [first_row, last_row) of the tile.
+  struct Stage {
+    int64_t first_row, last_row;
+    const int32_t* pages;
+    int64_t from, to;
+  };
+
+  // What all rows share, then what each span has of its own: for every row, keys come in ascending order.
+  template <class Body>
+  EXITRL_ALWAYS_INLINE void for_each_stage(Body&& body) const {
+    if (shared_keys > 0) body(Stage{0, rows, spans->pages, 0, shared_keys});
+    const int64_t each = rows / span_count;
+    for (int64_t s = 0; s < span_count; ++s)
+      body(Stage{s * each, (s + 1) * each, spans[s].pages, std::max(base, shared_keys), last_key((s + 1) * each - 1) + 1});
+  }
+
+  // Calls body(from, to) for blocks of a stage's keys: few enough to stay in the first-level cache while all rows use
+  // them, and side by side in scratch.
+  template <class Body>
+  EXITRL_ALWAYS_INLINE void for_each_block(const Stage& stage, Body&& body) const {
+    for (int64_t key = stage.from, next; key < stage.to; key = next) {
+      next = std::min(stage.to, base + round_up(key - base + 1, kKeyBlock));
+      body(key, next);
     }
+  }
+
+  // Calls body(m, height) for tiles of a stage's rows.
+  template <class Body>
+  EXITRL_ALWAYS_INLINE static void for_each_tile(const Stage& stage, Body&& body) {
+    for (int64_t m = stage.first_row, height; m < stage.last_row; m += height) {
+      height = tile_height(stage.last_row - m);
+      body(m, height);
+    }
+  }
+
+  // Of whole pages: keys that a row does not see are masked afterwards.
+  void compute_scores() const {
+    for_each_stage([&](const Stage& stage) {
+      for_each_block(stage, [&](int64_t from, int64_t to) {
+        for_each_tile(stage, [&](int64_t m, int64_t height) {
+          int64_t page = std::max(from, first_key(m)) / kLanes;
+          const int64_t end_page = (std::min(to, last_key(m + height - 1) + 1) + kLanes - 1) / kLanes;
+          for (int64_t pages; page < end_page; page += pages) {
+            pages = group_size(widest_group(int(height)), end_page - page);
+            with_tile(height, pages, [&](auto tile_rows, auto group_pages) {
+              score_pages<decltype(tile_rows)::value, decltype(group_pages)::value>(m, stage.pages, page);
+            });
+          }
+        });
+      });
+    });
   }
 
   // Calls body(scores, keys) for the stretches of row m's pages that lie side by side in scratch.
@@ -154,134 +201,110 @@ struct AttentionTile {
     }
     if (a.lse == nullptr) return;
     for (int64_t m = 0; m < rows; ++m)
-      a.lse[(span.row + first + m / group) * a.H + head * group + m % group] = maxima[m] + std::log(sums[m]);
+      a.lse[token_row(m) * a.H + head * group + m % group] = maxima[m] + std::log(sums[m]);
   }
 
-  // Values of one or more chunks of the head width: in their pages, or copied to scratch as (chunks, keys, 16).
+  // Values of a block of keys: in their pages, or copied to scratch as (chunks, kKeyBlock, 16).
   struct Values {
-    int64_t chunk;   // the first
-    bool copied;
+    const int32_t* pages;  // null: copied
+    int64_t from;          // the first key of a copy
     int64_t key_step, chunk_step;
   };
 
-  EXITRL_ALWAYS_INLINE const float* value(const Values& v, int64_t key) const {
-    if (v.copied) return copied_values + (key - base) * kLanes;
-    return a.values + page_offset(key / kLanes) + key % kLanes * a.D + v.chunk * kLanes;
+  EXITRL_ALWAYS_INLINE const float* value(const Values& v, int64_t key, int64_t chunk) const {
+    if (v.pages == nullptr) return copied_values + (key - v.from) * kLanes + chunk * v.chunk_step;
+    return a.values + page_offset(v.pages[key / kLanes]) + key % kLanes * a.D + chunk * kLanes;
   }
 
-  Values copy_values(int64_t chunk, int64_t chunks) const {
-    const int64_t keys = end - base;
-    for (int64_t key = base; key < end; ++key) {
-      const float* const v = a.values + page_offset(key / kLanes) + key % kLanes * a.D;
-      for (int64_t c = chunk; c < chunk + chunks; ++c)
-        store(copied_values + ((c - chunk) * keys + key - base) * kLanes,
-              load_lanes(v + c * kLanes, std::min<int64_t>(kLanes, a.D - c * kLanes)));
-    }
-    return {chunk, true, kLanes, keys * kLanes};
-  }
-
-  // sum += keys [from, to), for row m
-  template <int Chunks>
-  EXITRL_ALWAYS_INLINE void accumulate_row(F16 (&sum)[Chunks], const Values& values, int64_t m, int64_t from,
-                                           int64_t to) const {
+  Values copy_values(const int32_t* pages, int64_t from, int64_t to) const {
     for (int64_t key = from; key < to; ++key) {
-      const float* const v = value(values, key);
-      const F16 p = set1(*score(m, key));
-#pragma GCC unroll 16
-      for (int c = 0; c < Chunks; ++c) sum[c] = fma(p, load(v + c * values.chunk_step), sum[c]);
+      const float* const v = a.values + page_offset(pages[key / kLanes]) + key % kLanes * a.D;
+      for (int64_t d = 0; d < a.D; d += kLanes)
+        store(copied_values + d * kKeyBlock + (key - from) * kLanes, load_lanes(v + d, std::min<int64_t>(kLanes, a.D - d)));
     }
+    return {nullptr, from, kLanes, kKeyBlock * kLanes};
   }
 
-  // Keys before those that all rows of its tile see.
-  template <int Chunks>
-  void begin_row(int64_t m, const Values& values, int64_t common) const {
-    F16 sum[Chunks];
-    for (int c = 0; c < Chunks; ++c) sum[c] = zero();
-    accumulate_row(sum, values, m, first_key(m), std::min(common, last_key(m) + 1));
-    for (int c = 0; c < Chunks; ++c) store(outputs + m * kOutputStride + c * kLanes, sum[c]);
-  }
+  float* output(int64_t m, int64_t chunk) const { return outputs + m * output_stride + chunk * kLanes; }
 
-  // Keys [common, common_end), which all rows of the tile see.
+  // outputs += keys [from, to) of a block, which all rows of the tile see
   template <int Rows, int Chunks>
-  void accumulate_tile(int64_t m, const Values& values, int64_t common, int64_t common_end) const {
+  void accumulate_tile(int64_t m, int64_t chunk, const Values& values, int64_t from, int64_t to) const {
     F16 tile[Rows][Chunks];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 16
-      for (int c = 0; c < Chunks; ++c) tile[i][c] = load(outputs + (m + i) * kOutputStride + c * kLanes);
-    for (int64_t key = common, next; key < common_end; key = next) {
-      // Up to here, scores and values lie side by side.
-      const int64_t unit = values.copied ? int64_t{kDepthBlock} : int64_t{kLanes};
-      next = std::min(common_end, base + round_up(key - base + 1, unit));
+      for (int c = 0; c < Chunks; ++c) tile[i][c] = load(output(m + i, chunk + c));
+    for (int64_t key = from, next; key < to; key = next) {
+      // Up to here, the values lie side by side.
+      next = values.pages == nullptr ? to : std::min(to, round_up(key + 1, kLanes));
       const float* right[Chunks];
-      for (int c = 0; c < Chunks; ++c) right[c] = value(values, key) + c * values.chunk_step;
+      for (int c = 0; c < Chunks; ++c) right[c] = value(values, key, chunk) + c * values.chunk_step;
       multiply(tile, next - key, score(m, key), kRowStride, 1, right, values.key_step);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 16
-      for (int c = 0; c < Chunks; ++c) store(outputs + (m + i) * kOutputStride + c * kLanes, tile[i][c]);
+      for (int c = 0; c < Chunks; ++c) store(output(m + i, chunk + c), tile[i][c]);
   }
 
-  // The remaining keys, and the division.
-  template <int Chunks>
-  void finish_row(int64_t m, const Values& values, int64_t common_end) const {
-    F16 sum[Chunks];
-    for (int c = 0; c < Chunks; ++c) sum[c] = load(outputs + m * kOutputStride + c * kLanes);
-    accumulate_row(sum, values, m, std::max(common_end, first_key(m)), last_key(m) + 1);
-    const int64_t row = span.row + first + m / group, h = head * group + m % group;
-    float* const o = a.o + (row * a.H + h) * a.D + values.chunk * kLanes;
-    const F16 total = set1(sums[m]);
-    for (int c = 0; c < Chunks; ++c)
-      store_lanes(o + c * kLanes, div(sum[c], total), std::min<int64_t>(kLanes, a.D - (values.chunk + c) * kLanes));
-  }
-
-  // Rows of a tile begin and end at different keys. A key that a row may not see must not touch it, not even with
-  // weight 0 (0 * NaN is NaN): such keys are added row by row.
-  template <int Rows, int Chunks>
-  void output_tile(int64_t m, const Values& values) const {
-    const int64_t common = first_key(m + Rows - 1);
-    const int64_t common_end = std::max(common, last_key(m) + 1);
-    for (int64_t i = m; i < m + Rows; ++i) begin_row<Chunks>(i, values, common);
-    accumulate_tile<Rows, Chunks>(m, values, common, common_end);
-    for (int64_t i = m; i < m + Rows; ++i) finish_row<Chunks>(i, values, common_end);
+  void accumulate_rows(int64_t m, int64_t height, const Values& values, int64_t from, int64_t to) const {
+    if (from >= to) return;
+    const int64_t all = (a.D + kLanes - 1) / kLanes;
+    for (int64_t chunk = 0, chunks; chunk < all; chunk += chunks) {
+      chunks = group_size(widest_group(int(height)), all - chunk);
+      with_tile(height, chunks, [&](auto tile_rows, auto group_chunks) {
+        accumulate_tile<decltype(tile_rows)::value, decltype(group_chunks)::value>(m, chunk, values, from, to);
+      });
+    }
   }
 
   void compute_output() const {
-    const int64_t full = a.D / kLanes, all = (a.D + kLanes - 1) / kLanes;
-    const int widest = widest_group(int(std::min<int64_t>(rows, kTileRows)));
-    for (int64_t chunk = 0, chunks; chunk < all; chunk += chunks) {
-      chunks = chunk < full ? group_size(widest, full - chunk) : 1;
-      // A copy pays when several tiles read it. The last lanes of a ragged width must not be read past its end.
-      const bool copy = rows > kTileRows || chunk == full;
-      const Values values = copy ? copy_values(chunk, chunks) : Values{chunk, false, a.D, kLanes};
-      for (int64_t m = 0, height; m < rows; m += height) {
-        height = tile_height(rows - m);
-        with_tile(height, chunks, [&](auto tile_rows, auto group_chunks) {
-          output_tile<decltype(tile_rows)::value, decltype(group_chunks)::value>(m, values);
+    std::memset(outputs, 0, size_t(rows * output_stride) * sizeof(float));
+    for_each_stage([&](const Stage& stage) {
+      // A copy pays when many tiles read it. The last lanes of a ragged width must not be read past its end.
+      const bool copy = stage.last_row - stage.first_row > 3 * kTileRows || a.D % kLanes != 0;
+      for_each_block(stage, [&](int64_t from, int64_t to) {
+        const Values values = copy ? copy_values(stage.pages, from, to) : Values{stage.pages, 0, a.D, kLanes};
+        for_each_tile(stage, [&](int64_t m, int64_t height) {
+          // Rows of a tile begin and end at different keys. A key that a row may not see must not touch it, not even with
+          // weight 0 (0 * NaN is NaN): such keys are added row by row.
+          const int64_t common = first_key(m + height - 1), common_end = std::max(common, last_key(m) + 1);
+          if (from < common)
+            for (int64_t i = m; i < m + height; ++i) accumulate_rows(i, 1, values, std::max(from, first_key(i)), std::min({to, common, last_key(i) + 1}));
+          accumulate_rows(m, height, values, std::max(from, common), std::min(to, common_end));
+          if (to > common_end)
+            for (int64_t i = m; i < m + height; ++i) accumulate_rows(i, 1, values, std::max({from, common_end, first_key(i)}), std::min(to, last_key(i) + 1));
         });
-      }
+      });
+    });
+    for (int64_t m = 0; m < rows; ++m) {
+      float* const o = a.o + (token_row(m) * a.H + head * group + m % group) * a.D;
+      const F16 total = set1(sums[m]);
+      for (int64_t d = 0; d < a.D; d += kLanes)
+        store_lanes(o + d, div(load(output(m, d / kLanes)), total), std::min<int64_t>(kLanes, a.D - d));
     }
   }
 };
 
-void attention_tile(const AttentionForward& a, const AttentionSpan& span, int64_t head, int64_t first,
-                    int64_t query_rows, Scratch& scratch) {
-  AttentionTile t{a, span};
+void attention_tile(const AttentionForward& a, const TileTask& task, int64_t head, Scratch& scratch) {
+  AttentionTile t{a, task.spans};
+  t.span_count = task.span_count;
+  t.shared_keys = task.shared_pages * kLanes;
   t.head = head;
   t.group = a.H / a.K;
-  t.first = first;
-  t.position = span.position + first;
-  t.rows = query_rows * t.group;
+  t.first = task.first;
+  t.rows = (task.span_count == 1 ? task.rows : task.span_count) * t.group;
   t.base = t.first_key(0) / kLanes * kLanes;
-  t.end = t.position + query_rows;
+  for (int64_t m = 0; m < t.rows; m += t.group) t.end = std::max(t.end, t.last_key(m) + 1);
+  t.output_stride = round_up(a.D, kLanes);
 
   const int64_t keys = round_up(t.end - t.base, kLanes);
   const int64_t query_floats = round_up(a.D, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
   const int64_t score_floats = round_up(keys, kDepthBlock) / kDepthBlock * t.rows * kRowStride;
   const int64_t row_floats = round_up(t.rows, kLanes);
-  const int64_t output_floats = t.rows * kOutputStride;
-  const int64_t value_floats = keys * kLanes * widest_group(int(std::min<int64_t>(t.rows, kTileRows)));
+  const int64_t output_floats = t.rows * t.output_stride;
+  const int64_t value_floats = t.output_stride * kKeyBlock;
   t.queries = scratch.reserve(query_floats + score_floats + 2 * row_floats + output_floats + value_floats);
   t.scores = t.queries + query_floats;
   t.maxima = t.scores + score_floats;
