@@ -63,10 +63,10 @@ double Fields::number(const char* key) const {
 
 double Fields::number(const char* key, double low, double high) const {
   const double found = number(key);
+  if (found >= low && found <= high) return found;
   std::ostringstream range;
   range << "must lie in [" << low << ", " << high << "], it is ";
-  if (!(found >= low && found <= high)) invalid(key, range.str() + describe(value(key)));
-  return found;
+  invalid(key, range.str() + describe(value(key)));
 }
 
 double Fields::above(const char* key, double low) const {
@@ -76,7 +76,10 @@ double Fields::above(const char* key, double low) const {
 }
 
 int64_t Fields::integer(const char* key, int64_t low, int64_t high) const {
-  return integer_argument(value(key), (where_ + "." + key).c_str(), low, high);
+  const Napi::Value found = value(key);
+  const double number = found.IsNumber() ? found.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (number >= double(low) && number <= double(high) && number == std::floor(number)) return int64_t(number);
+  return integer_argument(found, (where_ + "." + key).c_str(), low, high);
 }
 
 bool Fields::boolean(const char* key) const {

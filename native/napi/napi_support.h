@@ -53,11 +53,10 @@ class Fields {
   template <class T, size_t N>
   T word(const char* key, const std::pair<const char*, T> (&table)[N]) const {
     const std::string text = string(key);
-    std::string known;
-    for (const auto& [name, value] : table) {
+    for (const auto& [name, value] : table)
       if (text == name) return value;
-      known += (known.empty() ? "" : ", ") + std::string(name);
-    }
+    std::string known;
+    for (const auto& [name, value] : table) known += (known.empty() ? "" : ", ") + std::string(name);
     invalid(key, "must be one of " + known + ", it is \"" + text + "\"");
   }
   std::string string(const char* key) const;
