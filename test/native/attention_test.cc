@@ -2,42 +2,19 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <numeric>
 #include <random>
 
-#include "check.h"
-#include "core/simd/isa.h"
+#include "agree.h"
 
 using namespace exitrl;
+using check::Floats;
+using check::kNan;
+using check::random_floats;
+using check::same_bits;
+using check::with_each_isa;
 
 namespace {
-
-using Floats = std::vector<float>;
-
-const float kNan = std::numeric_limits<float>::quiet_NaN();
-
-Floats random_floats(int64_t n, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::uniform_real_distribution<float> uniform(-1.5f, 1.5f);
-  Floats values(static_cast<size_t>(n));
-  for (float& value : values) value = uniform(generator);
-  return values;
-}
-
-bool same_bits(const Floats& a, const Floats& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
-template <class Body>
-void with_each_isa(Body body) {
-  const std::string before = simd::name(simd::isa());
-  for (simd::Isa isa : simd::available()) {
-    simd::force(simd::name(isa));
-    body(simd::name(isa));
-  }
-  simd::force(before);
-}
 
 // A packed batch of whole sequences in fused rows.
 struct Batch {
@@ -47,7 +24,7 @@ struct Batch {
 
   Batch(int64_t heads, int64_t kv_heads, int64_t width, int64_t visible, std::vector<int64_t> sizes, uint32_t seed)
       : H(heads), K(kv_heads), D(width), window(visible), lengths(std::move(sizes)) {
-    qkv = random_floats(tokens() * stride(), seed);
+    qkv = random_floats(tokens() * stride(), seed, 1.5f);
   }
   int64_t tokens() const { return std::accumulate(lengths.begin(), lengths.end(), int64_t{0}); }
   int64_t stride() const { return (H + 2 * K) * D; }

@@ -1,14 +1,14 @@
 // Rollout = training, bit for bit: over cache sizes that force preemption, chunked prefill, batch sizes and threads.
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
-#include "check.h"
+#include "agree.h"
 #include "core/rng.h"
 #include "rollout/engine.h"
 #include "train/trainer.h"
 
 using namespace exitrl;
+using check::same_bits;
 
 namespace {
 
@@ -37,10 +37,6 @@ struct Prompts {
   }
   int64_t count() const { return int64_t(offsets.size()) - 1; }
 };
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 
 GenerateSettings settings_for(int64_t samples, int64_t new_tokens, float temperature) {
   GenerateSettings s;

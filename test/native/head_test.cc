@@ -8,6 +8,7 @@
 using namespace exitrl;
 using check::Floats;
 using check::on_every_setting;
+using check::Packed;
 using check::random_floats;
 using check::same_bits;
 
@@ -31,16 +32,6 @@ Exact exact(const Logits& logits, double temperature) {
   e.entropy = e.log_sum - weighted / sum;
   return e;
 }
-
-struct Packed {
-  Packed(Pool& pool, const Floats& w, int64_t N, int64_t K) : storage(size_t(packed_weight_size(N, K) + 16)) {
-    data = storage.data();
-    while (reinterpret_cast<uintptr_t>(data) % 64 != 0) ++data;
-    pack_weight(pool, w.data(), N, K, data);
-  }
-  Floats storage;
-  float* data;
-};
 
 }  // namespace
 

@@ -2,43 +2,20 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <random>
 
-#include "check.h"
-#include "core/simd/isa.h"
+#include "agree.h"
 
 using namespace exitrl;
+using check::Floats;
+using check::kNan;
+using check::Packed;
+using check::random_floats;
+using check::with_each_isa;
 
 namespace {
 
-using Floats = std::vector<float>;
-
-const float kNan = std::numeric_limits<float>::quiet_NaN();
-
-Floats random_floats(int64_t n, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  Floats values(static_cast<size_t>(n));
-  for (float& value : values) value = uniform(generator);
-  return values;
-}
-
+using check::same_bits;
 bool same_bits(const float* a, const float* b, size_t n) { return std::memcmp(a, b, n * sizeof(float)) == 0; }
-bool same_bits(const Floats& a, const Floats& b) {
-  return a.size() == b.size() && same_bits(a.data(), b.data(), a.size());
-}
-
-// std::vector gives no 64-byte border; packed weights need one.
-struct Packed {
-  Packed(Pool& pool, const Floats& w, int64_t N, int64_t K) : storage(size_t(packed_weight_size(N, K) + 16), kNan) {
-    data = storage.data();
-    while (reinterpret_cast<uintptr_t>(data) % 64 != 0) ++data;
-    pack_weight(pool, w.data(), N, K, data);
-  }
-  Floats storage;
-  float* data;
-};
 
 struct Shape {
   int64_t T, N, K;
@@ -53,17 +30,6 @@ std::vector<std::string> instruction_sets() {
   std::vector<std::string> names;
   for (simd::Isa isa : simd::available()) names.push_back(simd::name(isa));
   return names;
-}
-
-// Runs `body` once per instruction set and leaves the best one in use.
-template <class Body>
-void with_each_isa(Body body) {
-  const std::string before = simd::name(simd::isa());
-  for (const std::string& name : instruction_sets()) {
-    simd::force(name);
-    body(name);
-  }
-  simd::force(before);
 }
 
 struct Results {

@@ -1,29 +1,8 @@
 // Neutral settings that tests change one key at a time.
+import { DEFAULT_LOSS } from '../../lib/algorithms/algorithm.ts';
 import type { GenerateSettings, LossSettings, OptimizerSettings, TrainSettings } from '../../lib/native/addon.ts';
 
-export const LOSS: LossSettings = {
-  ratio: 'token',
-  loss: 'clip',
-  clipLow: 0.2,
-  clipHigh: 0.2,
-  delta: 0,
-  cispoLow: 0,
-  cispoHigh: 1.28,
-  sapoPositive: 1,
-  sapoNegative: 1.05,
-  aggregation: 'token_mean',
-  normaliser: 1,
-  klWeight: 0,
-  kl: 'k3',
-  klCorrected: false,
-  importance: 'none',
-  importanceMode: 'truncate',
-  importanceMin: 0,
-  importanceMax: 2,
-  entropyWeight: 0,
-  topEntropy: 1,
-  temperature: 1,
-};
+export const LOSS: LossSettings = { ...DEFAULT_LOSS, aggregation: 'token_mean' };
 
 /** Mean cross-entropy over the tokens in the mask (with token_advantage 1). */
 export const NLL: LossSettings = { ...LOSS, loss: 'nll' };

@@ -18,21 +18,29 @@ RowStatistics row_exponentials(const float* logits, int64_t V, float inverse_tem
   return EXITRL_DISPATCH(row_statistics_kernel)(logits, V, inverse_temperature, exponentials);
 }
 
-void head_forward(Pool& pool, const HeadForward& a) {
+namespace {
+
+// Logits and what follows from them for the rows [begin, begin + rows); `statistics` of each, or null.
+template <class Head>
+void forward_chunk(Pool& pool, const Head& a, int64_t begin, int64_t rows, RowStatistics* statistics) {
   const float inverse = 1.0f / a.temperature;
-  for (int64_t begin = 0; begin < a.R; begin += kHeadChunk) {
-    const int64_t rows = std::min(kHeadChunk, a.R - begin);
-    linear_forward(pool, {.x = a.h + begin * a.C, .packed = a.packed, .bias = nullptr, .residual = nullptr,
-                          .y = a.logits, .T = rows, .N = a.V, .K = a.C});
-    pool.parallel_for(rows, row_grain(a.V), [&](int64_t first, int64_t last, int) {
-      for (int64_t i = first; i < last; ++i) {
-        const float* logits = a.logits + i * a.V;
-        const RowStatistics s = row_statistics(logits, a.V, inverse);
-        a.logprob[begin + i] = row_logprob(s, logits[a.targets[begin + i]], inverse);
-        if (a.entropy) a.entropy[begin + i] = s.entropy;
-      }
-    });
-  }
+  linear_forward(pool, {.x = a.h + begin * a.C, .packed = a.packed, .bias = nullptr, .residual = nullptr,
+                        .y = a.logits, .T = rows, .N = a.V, .K = a.C});
+  pool.parallel_for(rows, row_grain(a.V), [&](int64_t first, int64_t last, int) {
+    for (int64_t i = first; i < last; ++i) {
+      const float* logits = a.logits + i * a.V;
+      const RowStatistics s = row_statistics(logits, a.V, inverse);
+      if (statistics) statistics[i] = s;
+      a.logprob[begin + i] = row_logprob(s, logits[a.targets[begin + i]], inverse);
+      if (a.entropy) a.entropy[begin + i] = s.entropy;
+    }
+  });
+}
+
+}  // namespace
+
+void head_forward(Pool& pool, const HeadForward& a) {
+  for (int64_t begin = 0; begin < a.R; begin += kHeadChunk) forward_chunk(pool, a, begin, std::min(kHeadChunk, a.R - begin), nullptr);
 }
 
 void head_fused(Pool& pool, const HeadFused& a) {
@@ -41,16 +49,7 @@ void head_fused(Pool& pool, const HeadFused& a) {
   std::array<RowStatistics, kHeadChunk> statistics;
   for (int64_t begin = 0; begin < a.R; begin += kHeadChunk) {
     const int64_t rows = std::min(kHeadChunk, a.R - begin);
-    linear_forward(pool, {.x = a.h + begin * a.C, .packed = a.packed, .bias = nullptr, .residual = nullptr,
-                          .y = a.logits, .T = rows, .N = a.V, .K = a.C});
-    pool.parallel_for(rows, row_grain(a.V), [&](int64_t first, int64_t last, int) {
-      for (int64_t i = first; i < last; ++i) {
-        const float* logits = a.logits + i * a.V;
-        const RowStatistics s = statistics[size_t(i)] = row_statistics(logits, a.V, inverse);
-        a.logprob[begin + i] = row_logprob(s, logits[a.targets[begin + i]], inverse);
-        a.entropy[begin + i] = s.entropy;
-      }
-    });
+    forward_chunk(pool, a, begin, rows, statistics.data());
     a.coefficients(begin, begin + rows);
     pool.parallel_for(rows, row_grain(a.V), [&](int64_t first, int64_t last, int) {
       for (int64_t i = first; i < last; ++i) {
