@@ -9,9 +9,9 @@ import { drawTask, remember } from './curriculum/curriculum.ts';
 import type { Strategy } from './curriculum/strategies.ts';
 import type { Environment } from './environments/environment.ts';
 import type { Addon, NativeModel } from './native/addon.ts';
-import { reward } from './rewards/reward.ts';
+import { reward, type SelfIterationReward } from './rewards/reward.ts';
 import { deriveSeed, Random } from './rng.ts';
-import { judgeAll, rollOut } from './rollout/rollout.ts';
+import { type Rollout, rollOut } from './rollout/rollout.ts';
 import type { Sampling } from './rollout/sample.ts';
 import { stepStats } from './step-stats.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -46,26 +46,16 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     const tasks: Task[] = [];
     for (let g = 0; g < config.rollout.groups; g++) tasks.push(drawTask(strategy, buffer, config.curriculum, random));
 
-    // Rollout: a group of attempts for one self-iteration step from each start point.
-    const rollout = await rollOut(model, environment, tasks, trainSampling(config, step));
+    // Rollout: a group of attempts for one self-iteration step from each start point; episodes are completed.
+    const rollout = await rollOut(model, environment, tasks, trainSampling(config, environment, step));
     clock.lap('rollout');
 
-    // Reward: what the environment thinks of each attempt, and what the step is worth.
-    const verdicts = await judgeAll(environment, tasks, rollout);
-    const groups = tasks.map((task, g): Group => {
-      const attempts = verdicts[g]!.map(({ attempt }) => attempt);
-      return {
-        task,
-        attempts,
-        invalid: verdicts[g]!.filter(({ status }) => status === 'invalid').length,
-        rewards: attempts.map((attempt) => reward(selfIterationReward, attempt, task.previous)),
-        lengths: rollout.answers[g]!.map((answer) => answer.length),
-      };
-    });
+    // Reward: what each attempt, with the episode it became, is worth.
+    const groups = tasks.map((task, g) => judgedGroup(task, rollout, g, environment.turns, selfIterationReward));
     clock.lap('reward');
 
     // Batch and update: advantages beside the sampler's own columns, then one policy-gradient step.
-    const batch = rolloutBatch(rollout.sampled, environment.name, groups, algorithm.advantages(groups));
+    const batch = rolloutBatch(rollout.turns, environment.name, groups, algorithm.advantages(groups));
     const update = await updatePolicy(model, batch, config, loss, step);
     clock.lap('update');
 
@@ -75,13 +65,42 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     try {
       yield { step, batch, groups, stats: stepStats(step, groups, update, buffer), seconds: clock.seconds() };
     } finally {
-      addon.release(rollout.sampled.block);
+      for (const { sampled } of rollout.turns) addon.release(sampled.block);
     }
   }
 }
 
-function trainSampling(config: Config, step: number): Sampling {
+function judgedGroup(
+  task: Task,
+  { turns, judged, later }: Rollout,
+  g: number,
+  most: number,
+  kind: SelfIterationReward,
+): Group {
+  const attempts = judged[g]!.map(({ attempt }) => attempt);
+  const lengths = attempts.map(() => 0);
+  for (const { sampled, owners } of turns)
+    for (const [row, [group, i]] of owners.entries()) if (group === g) lengths[i]! += sampled.completion(row).length;
+  return {
+    task,
+    attempts,
+    later: later[g]!.map((answers) => answers ?? []),
+    invalid: judged[g]!.filter(({ status }) => status === 'invalid').length,
+    rewards: attempts.map((attempt, i) => {
+      const rest = later[g]![i]!;
+      return reward(kind, attempt === null || rest === null ? null : { ...task, attempt, later: rest, turns: most });
+    }),
+    lengths,
+  };
+}
+
+function trainSampling(config: Config, environment: Environment, step: number): Sampling {
   const { groups, groupSize, ...sampling } = config.rollout;
   const seed = deriveSeed(config.seed, 'rollout');
-  return { ...sampling, samplesPerPrompt: groupSize, seed, firstSequence: step * groups * groupSize };
+  return {
+    ...sampling,
+    samplesPerPrompt: groupSize,
+    seed,
+    firstSequence: step * environment.turns * groups * groupSize,
+  };
 }

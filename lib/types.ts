@@ -34,6 +34,8 @@ export interface Task {
   readonly mode: Mode;
   /** The answer to improve; null for a base task. */
   readonly previous: Attempt | null;
+  /** The answers that stand from earlier turns; the turn of this step is `history.length`. */
+  readonly history: readonly Attempt[];
   /** The buffer entry it was drawn from; null for a fresh base task. */
   readonly entry: number | null;
 }
@@ -43,6 +45,8 @@ export interface Group {
   readonly task: Task;
   /** Null where the verifier failed. */
   readonly attempts: readonly (Attempt | null)[];
+  /** Per attempt, the answers of the turns after this one, with which its episode was completed. */
+  readonly later: readonly (readonly Attempt[])[];
   readonly invalid: number;
   readonly rewards: readonly (number | null)[];
   /** Completion tokens of each attempt. */

@@ -10,62 +10,79 @@ import {
   Utf8,
   vectorFromArray,
 } from 'apache-arrow';
+import type { SampledTurn } from '../rollout/rollout.ts';
 import type { Batch, Group } from '../types.ts';
 import { LEARNING_FIELDS, ROLLOUT_SCHEMA } from './schema.ts';
-import type { Sampled } from './sampled.ts';
+import { joinSampled } from './sampled.ts';
 
-/** Builds the batch of a step; token data stays where the sampler put it. */
+/** Builds the batch of a step: one row per answer sampled. Of a single turn, token data stays where the sampler put it. */
 export function rolloutBatch(
-  sampled: Sampled,
+  turns: readonly SampledTurn[],
   environment: string,
   groups: readonly Group[],
   advantages: readonly (readonly number[])[],
 ): Batch {
-  const learning: Record<string, Data> = {};
-  for (const field of LEARNING_FIELDS)
-    learning[field.name] = column(field, sampled.rows, environment, groups, advantages);
-  const children = [...sampled.data, ...LEARNING_FIELDS.map((field) => learning[field.name]!)];
+  const rows = turns.flatMap(({ owners }, turn) => owners.map(([g, i]) => ({ group: groups[g]!, g, i, turn })));
+  const generated = turns.length === 1 ? turns[0]!.sampled.data : joinSampled(turns.map(({ sampled }) => sampled));
+  const learning = LEARNING_FIELDS.map((field) => column(field, rows, environment, advantages));
   const type = new Struct(ROLLOUT_SCHEMA.fields);
-  return new RecordBatch(ROLLOUT_SCHEMA, makeData({ type, length: sampled.rows, nullCount: 0, children }));
+  const data = makeData({ type, length: rows.length, nullCount: 0, children: [...generated, ...learning] });
+  return new RecordBatch(ROLLOUT_SCHEMA, data);
+}
+
+interface Row {
+  readonly group: Group;
+  readonly g: number;
+  /** Index of the attempt in its group. */
+  readonly i: number;
+  /** 0: the step itself; later ones complete the episode. */
+  readonly turn: number;
 }
 
 function column(
   field: Field,
-  rows: number,
+  rows: readonly Row[],
   environment: string,
-  groups: readonly Group[],
   advantages: readonly (readonly number[])[],
 ): Data {
-  const ofGroup = (value: (group: Group, index: number) => number): Data => {
-    const data = Int32Array.from(groups.flatMap((group, g) => group.attempts.map(() => value(group, g))));
-    return makeData({ type: new Int32(), data, nullCount: 0 });
-  };
+  const integers = (value: (row: Row) => number): Data =>
+    makeData({ type: new Int32(), data: Int32Array.from(rows, value), nullCount: 0 });
   switch (field.name) {
     case 'group_id':
-      return ofGroup((_, index) => index);
+      return integers(({ g }) => g);
+    case 'attempt':
+      return integers(({ i }) => i);
     case 'instance':
-      return ofGroup(({ task }) => task.instance);
+      return integers(({ group }) => group.task.instance);
+    case 'turn':
+      return integers(({ group, turn }) => group.task.history.length + turn);
     case 'depth':
-      return ofGroup(({ task }) => task.depth);
+      return integers(({ group, turn }) => (turn === 0 ? group.task.depth : 0));
     case 'environment':
-      return texts(field, new Array<string>(rows).fill(environment));
+      return texts(field, new Array<string>(rows.length).fill(environment));
     case 'mode':
       return texts(
         field,
-        groups.flatMap(({ task, attempts }) => attempts.map(() => task.mode)),
+        rows.map(({ group, turn }) => (turn === 0 ? group.task.mode : 'base')),
       );
     case 'quality':
       return nullableFloats(
         field,
-        groups.flatMap(({ attempts }) => attempts.map((attempt) => attempt?.quality ?? null)),
+        rows.map(
+          ({ group, i, turn }) => (turn === 0 ? group.attempts[i] : group.later[i]?.[turn - 1])?.quality ?? null,
+        ),
       );
     case 'reward':
       return nullableFloats(
         field,
-        groups.flatMap(({ rewards }) => rewards),
+        rows.map(({ group, i }) => group.rewards[i]!),
       );
     case 'advantage':
-      return makeData({ type: field.type, data: Float32Array.from(advantages.flat()), nullCount: 0 } as never);
+      return makeData({
+        type: field.type,
+        data: Float32Array.from(rows, ({ g, i }) => advantages[g]![i]!),
+        nullCount: 0,
+      } as never);
     default:
       throw new Error(`no value for the column "${field.name}"`);
   }

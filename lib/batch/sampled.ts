@@ -1,5 +1,5 @@
 // What the sampler returns, as Arrow columns over its one native block: views, never copies.
-import type { Data } from 'apache-arrow';
+import { type Data, type List, makeData } from 'apache-arrow';
 import type { NativeColumns } from '../native/addon.ts';
 import { toRecordBatch } from '../native/bridge.ts';
 import { GENERATED_FIELDS } from './schema.ts';
@@ -35,4 +35,45 @@ export class Sampled {
   completion(row: number): Int32Array {
     return this.tokens.subarray(this.offsets[row]! + this.promptLength[row]!, this.offsets[row + 1]!);
   }
+}
+
+/** The columns of several generate calls below each other, copied. */
+export function joinSampled(parts: readonly Sampled[]): Data[] {
+  const rows = parts.reduce((n, part) => n + part.rows, 0);
+  const tokens = parts.reduce((n, part) => n + part.tokens.length, 0);
+  const offsets = new Int32Array(rows + 1);
+  const mask = new Uint8Array((tokens + 7) >> 3);
+  let row = 0;
+  for (const part of parts) {
+    const start = offsets[row]!;
+    for (let r = 0; r < part.rows; r++, row++) {
+      offsets[row + 1] = start + part.offsets[r + 1]!;
+      for (let t = start + part.offsets[r]! + part.promptLength[r]!; t < offsets[row + 1]!; t++)
+        mask[t >> 3]! |= 1 << (t & 7);
+    }
+  }
+  return GENERATED_FIELDS.map((field, column): Data => {
+    const { type } = field;
+    const isList = 'children' in type && type.children !== null;
+    const values = parts.map(({ data }) => (isList ? data[column]!.children[0]!.values : data[column]!.values));
+    if (!isList) return makeData({ type, data: concatenate(values), nullCount: 0 } as never);
+    const item = (type as List).children[0]!.type;
+    const data = field.name === 'loss_mask' ? mask : concatenate(values);
+    const child = makeData({ type: item, data, length: tokens, nullCount: 0 } as never);
+    return makeData({ type, length: rows, nullCount: 0, valueOffsets: offsets, child } as never);
+  });
+}
+
+type Values = Int32Array | Float32Array | Int8Array;
+
+function concatenate(parts: readonly Values[]): Values {
+  const all = new (parts[0]!.constructor as new (length: number) => Values)(
+    parts.reduce((n, part) => n + part.length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

@@ -1,4 +1,4 @@
-// The columns of a rollout batch, defined here and nowhere else. One row per attempt (one sampled completion).
+// The columns of a rollout batch, defined here and nowhere else. One row per sampled completion.
 // Native code reads and writes these columns by name (native/io/batch.h); rollouts/step-*.arrow holds them all.
 import { Bool, Dictionary, Field, Float32, Int8, Int32, List, Schema, Utf8 } from 'apache-arrow';
 
@@ -22,11 +22,14 @@ export const GENERATED_FIELDS: readonly Field[] = [
 /** Added by the loop. */
 export const LEARNING_FIELDS: readonly Field[] = [
   new Field('group_id', new Int32(), false),
+  /** Which attempt of the group. In an environment of several turns an attempt has a row for every turn it took. */
+  new Field('attempt', new Int32(), false),
   new Field('environment', text(0), false),
   /** improve, diverge or base. */
   new Field('mode', text(1), false),
   /** Which instance of the environment (its seed). */
   new Field('instance', new Int32(), false),
+  new Field('turn', new Int32(), false),
   /** Self-iteration steps before this one: 0 for a base task. */
   new Field('depth', new Int32(), false),
   /** The environment's graded quality in [0, 1]; null when it could not be judged. */

@@ -51,7 +51,7 @@ export const sample: CommandModule<object, Arguments> = {
     const rounds = selfIterate(model, addon.release, environment, [instance], steps, { ...limits, temperature, seed });
     if (!args.json) {
       process.stdout.write(
-        `${name}, held-out instance ${number}\nrequest   ${environment.show(environment.prompt(instance, 'base', null))}\n`,
+        `${name}, held-out instance ${number}\nrequest   ${environment.show(environment.prompt(instance, 'base', null, []))}\n`,
       );
     }
     let k = 0;

@@ -13,6 +13,8 @@ export interface Entry {
   readonly depth: number;
   /** The answer shown to that step; null for a base task. */
   readonly previous: Attempt | null;
+  /** The answers that stand from earlier turns. */
+  readonly history: readonly Attempt[];
   /** Variance of the returns of a group: measured from here, or the parent's. */
   readonly score: number;
   /** Step of the run in which it entered. */
@@ -26,8 +28,11 @@ export interface BufferState {
   readonly nextId: number;
   /** Each attempt once, however many entries start from it. */
   readonly attempts: readonly { tokens: readonly number[]; feedback: readonly number[]; quality: number }[];
-  /** In slot order; `previous` is an index into `attempts`. */
-  readonly entries: readonly (Omit<Entry, 'previous'> & { readonly previous: number | null })[];
+  /** In slot order; `previous` and `history` are indices into `attempts`. */
+  readonly entries: readonly (Omit<Entry, 'previous' | 'history'> & {
+    readonly previous: number | null;
+    readonly history: readonly number[];
+  })[];
 }
 
 export class TaskBuffer {
@@ -107,6 +112,7 @@ export class TaskBuffer {
     const entries = this.#slots.map((entry) => ({
       ...entry,
       previous: entry.previous === null ? null : numberOf(entry.previous),
+      history: entry.history.map(numberOf),
     }));
     const attempts = Array.from(numbers.keys(), ({ tokens, feedback, quality }) => ({
       tokens: [...tokens],
@@ -123,10 +129,13 @@ export class TaskBuffer {
       feedback: Int32Array.from(feedback),
       quality,
     }));
-    const previous = (index: number | null): Attempt | null => (index === null ? null : attempts[index]!);
     this.#nextId = state.nextId;
     this.#fill(
-      state.entries.slice(0, this.capacity).map((entry) => ({ ...entry, previous: previous(entry.previous) })),
+      state.entries.slice(0, this.capacity).map((entry) => ({
+        ...entry,
+        previous: entry.previous === null ? null : attempts[entry.previous]!,
+        history: entry.history.map((index) => attempts[index]!),
+      })),
     );
   }
 

@@ -1,7 +1,7 @@
 // Which task next, and what is remembered of a group: Selection and Expansion of the method.
 import type { Random } from '../rng.ts';
 import { known, variance } from '../statistics.ts';
-import type { Attempt, Group, Task } from '../types.ts';
+import type { Group, Task } from '../types.ts';
 import type { TaskBuffer } from './buffer.ts';
 import type { Strategy } from './strategies.ts';
 
@@ -28,11 +28,11 @@ const ANY_INSTANCE = 2 ** 31 - 1;
 export function drawTask(strategy: Strategy, buffer: TaskBuffer, settings: CurriculumSettings, random: Random): Task {
   const enough = buffer.size > 0 && buffer.size >= settings.minimum;
   if (strategy.buffered && enough && random.chance(settings.probability)) {
-    const { instance, depth, previous, id } = buffer.sample(random.uniform());
-    return { instance, depth, previous, mode: previous === null ? 'base' : 'improve', entry: id };
+    const { instance, depth, previous, history, id } = buffer.sample(random.uniform());
+    return { instance, depth, previous, history, mode: previous === null ? 'base' : 'improve', entry: id };
   }
   const instance = random.below(settings.instances ?? ANY_INSTANCE);
-  return { instance, depth: 0, previous: null, mode: 'base', entry: null };
+  return { instance, depth: 0, previous: null, history: [], mode: 'base', entry: null };
 }
 
 /** Puts the start point of a group into the buffer with the score just measured, and its attempts with that score. */
@@ -49,16 +49,24 @@ export function remember(
   const { task } = group;
   const measured = { instance: task.instance, score: variance(returns), born: step, scored: step };
   const rescored = settings.rescore && task.entry !== null && buffer.rescore(task.entry, measured.score, step);
-  if (!rescored) buffer.insert({ ...measured, depth: task.depth, previous: task.previous });
-  const depth = task.depth + 1;
-  if (!strategy.selfIteration || depth > (settings.maxDepth ?? Number.POSITIVE_INFINITY)) return;
-  for (const previous of chooseChildren(settings.children, group, random))
-    buffer.insert({ ...measured, depth, previous });
+  if (!rescored) buffer.insert({ ...measured, depth: task.depth, previous: task.previous, history: task.history });
+  if (!strategy.selfIteration) return;
+  for (const i of chooseChildren(settings.children, group, random)) {
+    // Every prefix of the episode is a start point: it ends in the answer of this turn, or of one of the later ones.
+    const episode = [group.attempts[i]!, ...group.later[i]!];
+    for (const [turn, previous] of episode.entries()) {
+      const depth = turn === 0 ? task.depth + 1 : 1;
+      if (depth > (settings.maxDepth ?? Number.POSITIVE_INFINITY)) continue;
+      buffer.insert({ ...measured, depth, previous, history: [...task.history, ...episode.slice(0, turn)] });
+    }
+  }
 }
 
-function chooseChildren(which: CurriculumSettings['children'], group: Group, random: Random): Attempt[] {
-  const judged = group.attempts.filter((attempt) => attempt !== null);
+/** Indices of the attempts that become start points. */
+function chooseChildren(which: CurriculumSettings['children'], group: Group, random: Random): number[] {
+  const judged = [...group.attempts.keys()].filter((i) => group.attempts[i] !== null);
   if (which === 'all') return judged;
   if (which === 'random') return [random.pick(judged)];
-  return [judged.reduce((best, attempt) => (attempt.quality > best.quality ? attempt : best))];
+  const quality = (i: number): number => group.attempts[i]!.quality;
+  return [judged.reduce((best, i) => (quality(i) > quality(best) ? i : best))];
 }

@@ -47,6 +47,7 @@ class Codebreak implements Environment<Code> {
   readonly name = 'codebreak';
   readonly vocabularySize: number;
   readonly promptTokens: number;
+  readonly turns = 1;
   readonly attempt: Environment['attempt'];
   readonly selfIterationReward = 'plain';
   readonly levels: Environment['levels'];

@@ -17,13 +17,21 @@ export interface AttemptLimits {
   readonly stopSequences: readonly (readonly number[])[];
 }
 
-/** A family of tasks with one difficulty setting. `Instance` is its own business; the loop passes it around unread. */
+/**
+ * A family of tasks with one difficulty setting. `Instance` is its own business; the loop passes it around unread.
+ *
+ * An episode has `turns` turns. In each the policy answers a request, may improve that answer step by step, and its last
+ * answer stands. `history` holds the answers that stand from the earlier turns, in order; the turn is `history.length`.
+ * The quality of an episode is the mean over its turns.
+ */
 export interface Environment<Instance = unknown> {
   readonly name: string;
   /** Token ids are 0 .. vocabularySize - 1. */
   readonly vocabularySize: number;
   /** Longest prompt it makes. */
   readonly promptTokens: number;
+  /** Turns of an episode; 1: one request, one answer. */
+  readonly turns: number;
   readonly attempt: AttemptLimits;
   /** What a self-iteration step is rewarded with unless the configuration says otherwise. */
   readonly selfIterationReward: SelfIterationReward;
@@ -33,11 +41,11 @@ export interface Environment<Instance = unknown> {
   task(number: number, split: Split): Instance;
   /** What makes the instance what it is: equal for equal content. */
   key(instance: Instance): string;
-  /** Token ids of the request; self-iteration modes show the previous attempt and its feedback. */
-  prompt(instance: Instance, mode: Mode, previous: Attempt | null): Int32Array;
-  judge(instance: Instance, answer: Int32Array): Verdict | Promise<Verdict>;
-  /** An answer of quality 1. */
-  reference(instance: Instance): Int32Array;
+  /** Token ids of the request; self-iteration modes show the previous attempt at it and its feedback. */
+  prompt(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array;
+  judge(instance: Instance, answer: Int32Array, history: readonly Attempt[]): Verdict | Promise<Verdict>;
+  /** An answer of quality 1 in this turn. */
+  reference(instance: Instance, history: readonly Attempt[]): Int32Array;
   /** One example for the warm-up, drawn from training instances; null where there is nothing to imitate. */
   demonstration(random: Random): Demonstration | null;
   /** Tokens for human eyes. */

@@ -1,18 +1,39 @@
-// What an attempt is rewarded with. Base steps: the quality. Self-iteration steps: by choice of environment or config.
+// What an attempt is rewarded with. Base steps: the quality of the episode. Self-iteration steps: by choice of environment
+// or config.
 import type { Attempt } from '../types.ts';
 
-/** plain: the quality itself. improvement: max(0, D / D_max), the share of the possible improvement that was made. */
-export type SelfIterationReward = 'plain' | 'improvement';
+/**
+ * plain: the quality of the whole episode. improvement: max(0, D / D_max), the share of the possible improvement over the
+ * previous answer that was made. signed: q + D, which punishes breaking what was right (SCoRe, arXiv 2409.12917; PAG,
+ * arXiv 2506.10406).
+ */
+export const SELF_ITERATION_REWARDS = ['plain', 'improvement', 'signed'] as const;
+export type SelfIterationReward = (typeof SELF_ITERATION_REWARDS)[number];
 
-export const SELF_ITERATION_REWARDS: readonly ['plain', 'improvement'] = ['plain', 'improvement'];
+/** Mean quality over the turns of an episode, of which `answers` stand. */
+export const episodeQuality = (answers: readonly Attempt[], turns: number): number =>
+  answers.reduce((sum, { quality }) => sum + quality, 0) / turns;
+
+/** An attempt with all that its episode became. */
+export interface Outcome {
+  readonly attempt: Attempt;
+  readonly history: readonly Attempt[];
+  readonly later: readonly Attempt[];
+  readonly turns: number;
+  /** The answer it started from; null for a base step. */
+  readonly previous: Attempt | null;
+}
 
 /**
- * Reward of an attempt at a task that started from `previous`; null (unknown, not 0) where the attempt has no verdict.
- * Nothing can be gained from a perfect start: all its attempts get 0, so nothing is learned from them either.
+ * Reward of an attempt; null (unknown, not 0) where it or a later turn has no verdict. Nothing can be gained from a perfect
+ * start: with `improvement` all its attempts get 0, so nothing is learned from them either.
  */
-export function reward(kind: SelfIterationReward, attempt: Attempt | null, previous: Attempt | null): number | null {
-  if (attempt === null) return null;
-  if (previous === null || kind === 'plain') return attempt.quality;
+export function reward(kind: SelfIterationReward, outcome: Outcome | null): number | null {
+  if (outcome === null) return null;
+  const { attempt, previous, history, later, turns } = outcome;
+  if (previous === null || kind === 'plain') return episodeQuality([...history, attempt, ...later], turns);
+  const gain = attempt.quality - previous.quality;
+  if (kind === 'signed') return attempt.quality + gain;
   const possible = 1 - previous.quality;
-  return possible <= 0 ? 0 : Math.max(0, (attempt.quality - previous.quality) / possible);
+  return possible <= 0 ? 0 : Math.max(0, gain / possible);
 }

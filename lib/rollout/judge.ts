@@ -9,9 +9,14 @@ export interface Judged {
 }
 
 /** Asks the environment about an answer. The tokens are copied: they outlive the sampler's block. */
-export async function judge(environment: Environment, instance: unknown, answer: Int32Array): Promise<Judged> {
+export async function judge(
+  environment: Environment,
+  instance: unknown,
+  answer: Int32Array,
+  history: readonly Attempt[],
+): Promise<Judged> {
   const tokens = answer.slice();
-  const verdict = await environment.judge(instance, tokens);
+  const verdict = await environment.judge(instance, tokens, history);
   if (verdict.status === 'infrastructure_error') return { attempt: null, status: verdict.status };
   const { quality, feedback, status } = verdict;
   if (!(quality >= 0 && quality <= 1)) {

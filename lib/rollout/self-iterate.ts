@@ -23,7 +23,7 @@ export async function* selfIterate(
   for (let k = 0; k <= steps; k++) {
     const prompts = instances.map((instance, i) => {
       const previous = latest[i]!;
-      return environment.prompt(instance, previous === null ? 'base' : 'improve', previous);
+      return environment.prompt(instance, previous === null ? 'base' : 'improve', previous, []);
     });
     const firstSequence = k * instances.length;
     const sampled = await sampleAttempts(model, environment, prompts, {
@@ -32,7 +32,7 @@ export async function* selfIterate(
       firstSequence,
     });
     const judged = await Promise.all(
-      instances.map((instance, i) => judge(environment, instance, sampled.completion(i))),
+      instances.map((instance, i) => judge(environment, instance, sampled.completion(i), [])),
     );
     release(sampled.block);
     const round = judged.map(({ attempt }) => attempt);

@@ -17,7 +17,7 @@ async function judged(
   instance: unknown,
   tokens: Int32Array,
 ): Promise<Verdict & { status: 'valid' | 'invalid' }> {
-  const verdict = await environment.judge(instance, tokens);
+  const verdict = await environment.judge(instance, tokens, []);
   assert.notEqual(verdict.status, 'infrastructure_error');
   return verdict as Verdict & { status: 'valid' | 'invalid' };
 }
@@ -59,7 +59,7 @@ for (const [name, { settings }] of Object.entries(ENVIRONMENTS)) {
     const random = new Random(1, name);
     for (const number of numbers(50)) {
       const instance = environment.task(number, 'train');
-      const reference = environment.reference(instance);
+      const reference = environment.reference(instance, []);
       assert.ok(reference.length <= maxTokens && isTokens(reference));
       assert.deepEqual(
         { ...(await judged(environment, instance, reference)), feedback: null },
@@ -86,20 +86,21 @@ for (const [name, { settings }] of Object.entries(ENVIRONMENTS)) {
     const random = new Random(3, name);
     for (const number of numbers(20)) {
       const instance = environment.task(number, 'train');
-      const base = environment.prompt(instance, 'base', null);
+      const base = environment.prompt(instance, 'base', null, []);
       const previous = await attemptOf(environment, instance, randomAnswer(random));
-      const improve = environment.prompt(instance, 'improve', previous);
+      const improve = environment.prompt(instance, 'improve', previous, []);
       const other = environment.prompt(
         instance,
         'improve',
-        await attemptOf(environment, instance, environment.reference(instance)),
+        await attemptOf(environment, instance, environment.reference(instance, [])),
+        [],
       );
       for (const prompt of [base, improve, other]) {
         assert.ok(prompt.length > 0 && prompt.length <= environment.promptTokens && isTokens(prompt));
       }
       assert.notDeepEqual(improve, base);
       assert.notDeepEqual(improve, other);
-      assert.deepEqual(environment.prompt(instance, 'improve', previous), improve);
+      assert.deepEqual(environment.prompt(instance, 'improve', previous, []), improve);
       assert.ok(previous.feedback.length === 0 || isTokens(previous.feedback));
     }
   });

@@ -5,6 +5,7 @@ import { Random } from '../../lib/rng.ts';
 
 const start = (score: number, instance = 0): Omit<Entry, 'id'> => ({
   ...{ instance, depth: 1, score, born: 0, scored: 0 },
+  history: [],
   previous: { tokens: Int32Array.of(instance, 2), feedback: Int32Array.of(3), quality: 0.5 },
 });
 

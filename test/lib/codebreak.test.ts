@@ -9,14 +9,14 @@ const SYMBOL = 5;
 const [HIT, LOW, HIGH] = [15, 16, 17];
 const environment = createEnvironment(codebreak.settings.parse({ name: 'codebreak' }));
 const quality = (instance: unknown, tokens: Int32Array): number =>
-  (environment.judge(instance, tokens) as { quality: number }).quality;
+  (environment.judge(instance, tokens, []) as { quality: number }).quality;
 
 test('feedback marks each position as hit, too low or too high', () => {
   const instance = environment.task(1, 'train');
-  const code = environment.reference(instance);
+  const code = environment.reference(instance, []);
   for (let symbol = 0; symbol < 10; symbol++) {
     const answer = new Int32Array(6).fill(SYMBOL + symbol);
-    const verdict = environment.judge(instance, answer) as { quality: number; feedback: Int32Array };
+    const verdict = environment.judge(instance, answer, []) as { quality: number; feedback: Int32Array };
     const expected = code.map((c) => (c === SYMBOL + symbol ? HIT : SYMBOL + symbol < c ? LOW : HIGH));
     assert.deepEqual(verdict.feedback, expected);
     assert.equal(verdict.quality, expected.filter((mark) => mark === HIT).length / 6);
@@ -25,9 +25,9 @@ test('feedback marks each position as hit, too low or too high', () => {
 
 test('a wrong symbol or length is invalid and worth nothing, but the rest of the feedback stands', () => {
   const instance = environment.task(2, 'train');
-  const answer = environment.reference(instance).slice();
+  const answer = environment.reference(instance, []).slice();
   answer[3] = HIT; // not a symbol
-  const verdict = environment.judge(instance, answer) as { status: string; quality: number; feedback: Int32Array };
+  const verdict = environment.judge(instance, answer, []) as { status: string; quality: number; feedback: Int32Array };
   assert.deepEqual([verdict.status, verdict.quality], ['invalid', 0]);
   assert.deepEqual([...verdict.feedback], [HIT, HIT, HIT, 4, HIT, HIT]);
   for (const length of [0, 5, 7]) assert.equal(quality(instance, new Int32Array(length).fill(SYMBOL)), 0);
@@ -35,11 +35,11 @@ test('a wrong symbol or length is invalid and worth nothing, but the rest of the
 
 test('the prompt holds mode, hint, previous attempt and feedback in fixed places', () => {
   const instance = environment.task(3, 'held_out') as { hint: number[] };
-  const base = environment.prompt(instance, 'base', null);
+  const base = environment.prompt(instance, 'base', null, []);
   assert.deepEqual([...base], [2, ...instance.hint.map((s) => s + SYMBOL), ...new Array<number>(12).fill(4), 1]);
-  const tokens = environment.reference(instance);
+  const tokens = environment.reference(instance, []);
   const previous: Attempt = { tokens, feedback: new Int32Array(6).fill(HIT), quality: 1 };
-  const improve = environment.prompt(instance, 'improve', previous);
+  const improve = environment.prompt(instance, 'improve', previous, []);
   assert.deepEqual([...improve], [3, ...base.subarray(1, 7), ...tokens, ...previous.feedback, 1]);
 });
 

@@ -9,11 +9,12 @@ import type { Attempt, Group, Task } from '../../lib/types.ts';
 const SETTINGS: CurriculumSettings = {
   ...{ minimum: 1, probability: 0.5, children: 'all', rescore: true, maxDepth: null, maxAge: null, instances: null },
 };
-const BASE: Task = { instance: 7, depth: 0, mode: 'base', previous: null, entry: null };
+const BASE: Task = { instance: 7, depth: 0, mode: 'base', previous: null, history: [], entry: null };
 const attempt = (quality: number): Attempt => ({ tokens: Int32Array.of(1), feedback: Int32Array.of(), quality });
 const group = (task: Task, qualities: readonly (number | null)[]): Group => ({
   task,
   attempts: qualities.map((quality) => (quality === null ? null : attempt(quality))),
+  later: qualities.map(() => []),
   invalid: 0,
   rewards: qualities,
   lengths: qualities.map(() => 1),
@@ -45,7 +46,7 @@ test('a replayed start point is drawn as an improve step and re-scored in place'
   const buffer = new TaskBuffer(10, 10);
   remember(STRATEGIES.improve, buffer, { ...SETTINGS, children: 'best' }, group(BASE, [0.5, 1]), 0, random());
   const child = buffer.entries[1]!;
-  const task: Task = { instance: 7, depth: 1, mode: 'improve', previous: child.previous, entry: child.id };
+  const task: Task = { instance: 7, depth: 1, mode: 'improve', previous: child.previous, history: [], entry: child.id };
   remember(STRATEGIES.improve, buffer, { ...SETTINGS, children: 'best' }, group(task, [1, 1]), 1, random());
   assert.deepEqual(
     buffer.entries.map(({ depth, score }) => [depth, score]),
@@ -86,4 +87,30 @@ test('replays come with probability p once the buffer holds enough', () => {
     Array.from({ length: 200 }, () => drawTask(STRATEGIES.grpo, buffer, { ...SETTINGS, instances: 3 }, draw).instance),
   );
   assert.deepEqual([...instances].sort(), [0, 1, 2]);
+});
+
+test('every prefix of an episode becomes a start point', () => {
+  const buffer = new TaskBuffer(20, 10);
+  const history = [attempt(0.9)];
+  const later = [
+    [attempt(0.1), attempt(0.2)],
+    [attempt(0.3), attempt(0.4)],
+  ];
+  const task: Task = { ...BASE, history };
+  remember(STRATEGIES.improve, buffer, SETTINGS, { ...group(task, [0, 1]), later }, 0, random());
+  assert.deepEqual(
+    buffer.entries.map((entry) => [entry.depth, entry.previous?.quality ?? null, entry.history.map((a) => a.quality)]),
+    [
+      [0, null, [0.9]],
+      [1, 0, [0.9]],
+      [1, 0.1, [0.9, 0]],
+      [1, 0.2, [0.9, 0, 0.1]],
+      [1, 1, [0.9]],
+      [1, 0.3, [0.9, 1]],
+      [1, 0.4, [0.9, 1, 0.3]],
+    ],
+  );
+  const copy = new TaskBuffer(20, 10);
+  copy.restore(JSON.parse(JSON.stringify(buffer.save())));
+  assert.deepEqual(copy.entries, buffer.entries);
 });

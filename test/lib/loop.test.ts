@@ -6,7 +6,7 @@ import { STRATEGIES, type StrategyName } from '../../lib/curriculum/strategies.t
 import { createEnvironment } from '../../lib/environments/create.ts';
 import type { Environment } from '../../lib/environments/environment.ts';
 import { type Learner, train } from '../../lib/loop.ts';
-import type { Step, Verdict } from '../../lib/types.ts';
+import type { Attempt, Step, Verdict } from '../../lib/types.ts';
 import { FakeModel } from '../support/fake-model.ts';
 
 const config = parseConfig({
@@ -66,7 +66,8 @@ function withJudge(judge: (count: number, verdict: Verdict) => Verdict): Environ
   const changed = Object.create(environment) as Environment;
   const original = environment.judge.bind(environment);
   return Object.assign(changed, {
-    judge: async (instance: unknown, answer: Int32Array) => judge(count++, await original(instance, answer)),
+    judge: async (instance: unknown, answer: Int32Array, history: readonly Attempt[]) =>
+      judge(count++, await original(instance, answer, history)),
     task: environment.task.bind(environment),
     key: environment.key.bind(environment),
     prompt: environment.prompt.bind(environment),

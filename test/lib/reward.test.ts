@@ -1,24 +1,41 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reward } from '../../lib/rewards/reward.ts';
+import { type Outcome, reward } from '../../lib/rewards/reward.ts';
 
 const of = (quality: number): { tokens: Int32Array; feedback: Int32Array; quality: number } => ({
   ...{ tokens: Int32Array.of(), feedback: Int32Array.of(), quality },
 });
 
+const outcome = (quality: number, previous: number | null): Outcome => ({
+  attempt: of(quality),
+  previous: previous === null ? null : of(previous),
+  ...{ history: [], later: [], turns: 1 },
+});
+
 test('base steps and plain self-iteration get the quality', () => {
-  assert.equal(reward('plain', of(0.3), null), 0.3);
-  assert.equal(reward('improvement', of(0.3), null), 0.3);
-  assert.equal(reward('plain', of(0.3), of(0.9)), 0.3);
+  assert.equal(reward('plain', outcome(0.3, null)), 0.3);
+  assert.equal(reward('improvement', outcome(0.3, null)), 0.3);
+  assert.equal(reward('plain', outcome(0.3, 0.9)), 0.3);
 });
 
 test('improvement is the share of what could be gained, never negative', () => {
-  assert.equal(reward('improvement', of(0.75), of(0.5)), 0.5);
-  assert.equal(reward('improvement', of(0.25), of(0.5)), 0);
-  assert.equal(reward('improvement', of(1), of(1)), 0);
+  assert.equal(reward('improvement', outcome(0.75, 0.5)), 0.5);
+  assert.equal(reward('improvement', outcome(0.25, 0.5)), 0);
+  assert.equal(reward('improvement', outcome(1, 1)), 0);
+});
+
+test('signed improvement punishes breaking what was right', () => {
+  assert.equal(reward('signed', outcome(0.75, 0.5)), 1);
+  assert.equal(reward('signed', outcome(0, 1)), -1);
+  assert.equal(reward('signed', outcome(0.5, null)), 0.5);
+});
+
+test('the return of an episode is the mean over its turns, whole history', () => {
+  const episode = { ...outcome(0.5, 0.25), history: [of(1)], later: [of(0), of(0.5)], turns: 4 };
+  assert.equal(reward('plain', episode), 0.5);
+  assert.equal(reward('improvement', episode), 1 / 3, 'what the step made of the answer it was shown');
 });
 
 test('an attempt that could not be judged has no reward, rather than a bad one', () => {
-  assert.equal(reward('plain', null, null), null);
-  assert.equal(reward('improvement', null, of(0.5)), null);
+  assert.equal(reward('plain', null), null);
 });
