@@ -1,6 +1,6 @@
 // The whole algorithm (Exploratory Iteration, arXiv 2509.04575) on one page:
 //   task -> curriculum -> rollout -> reward -> batch -> update.
-import { ALGORITHMS } from './algorithms/registry.ts';
+import { groupAdvantages } from './algorithms/group-advantages.ts';
 import { lossSettings, updatePolicy } from './algorithms/update.ts';
 import { rolloutBatch } from './batch/rollout.ts';
 import type { Config } from './config/schema.ts';
@@ -9,13 +9,11 @@ import { drawTask, remember } from './curriculum/curriculum.ts';
 import type { Strategy } from './curriculum/strategies.ts';
 import type { Environment } from './environments/environment.ts';
 import type { Addon, NativeModel } from './native/addon.ts';
-import { reward, type SelfIterationReward } from './rewards/reward.ts';
-import { deriveSeed, Random } from './rng.ts';
-import { type Rollout, rollOut } from './rollout/rollout.ts';
-import type { Sampling } from './rollout/sample.ts';
+import { Random } from './rng.ts';
+import { collect } from './rollout/collect.ts';
 import { stepStats } from './step-stats.ts';
 import { stopwatch } from './stopwatch.ts';
-import type { Group, Step, Task } from './types.ts';
+import type { Step, Task } from './types.ts';
 
 /** All that learns or decides. Its state between steps is the model's and the buffer's, nothing else. */
 export interface Learner {
@@ -33,74 +31,35 @@ export interface Learner {
  */
 export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> {
   const { config, strategy, environment, addon, model, buffer } = learner;
-  const algorithm = ALGORITHMS[config.algorithm.name];
   const loss = lossSettings(config, environment.attempt.maxTokens);
-  const selfIterationReward = config.reward.selfIteration ?? environment.selfIterationReward;
 
   for (let step = first; step < config.train.steps; step++) {
     const clock = stopwatch();
     const random = new Random(config.seed, 'curriculum', step);
 
-    // Task and curriculum: each prompt of the batch draws on its own where it starts.
+    // Task, curriculum, rollout, reward: each prompt of the batch draws on its own where it starts and becomes a group of
+    // attempts for one self-iteration step.
     if (config.curriculum.maxAge !== null) buffer.expire(step - config.curriculum.maxAge);
-    const tasks: Task[] = [];
-    for (let g = 0; g < config.rollout.groups; g++) tasks.push(drawTask(strategy, buffer, config.curriculum, random));
-
-    // Rollout: a group of attempts for one self-iteration step from each start point; episodes are completed.
-    const rollout = await rollOut(model, environment, tasks, trainSampling(config, environment, step));
+    const draw = (): Task => drawTask(strategy, buffer, config.curriculum, random);
+    const { groups, dropped, turns } = await collect(model, environment, config, step, draw);
     clock.lap('rollout');
 
-    // Reward: what each attempt, with the episode it became, is worth.
-    const groups = tasks.map((task, g) => judgedGroup(task, rollout, g, environment.turns, selfIterationReward));
-    clock.lap('reward');
-
     // Batch and update: advantages beside the sampler's own columns, then one policy-gradient step.
-    const batch = rolloutBatch(rollout.turns, environment.name, groups, algorithm.advantages(groups));
+    const { advantages, distance } = await groupAdvantages(model, config, strategy, groups, turns);
+    const batch = rolloutBatch(turns, environment.name, groups, advantages);
     const update = await updatePolicy(model, batch, config, loss, step);
     clock.lap('update');
 
     // Curriculum: the start point with its measured score, the attempts with the inherited one.
-    for (const group of groups) remember(strategy, buffer, config.curriculum, group, step, random);
+    const all = [...groups, ...dropped];
+    for (const group of all) remember(strategy, buffer, config.curriculum, group, step, random);
+    clock.lap('curriculum');
 
     try {
-      yield { step, batch, groups, stats: stepStats(step, groups, update, buffer), seconds: clock.seconds() };
+      const stats = { ...stepStats(step, all, update, buffer), dropped: dropped.length, embeddingDistance: distance };
+      yield { step, batch, groups, stats, seconds: clock.seconds() };
     } finally {
-      for (const { sampled } of rollout.turns) addon.release(sampled.block);
+      for (const { sampled } of turns) addon.release(sampled.block);
     }
   }
-}
-
-function judgedGroup(
-  task: Task,
-  { turns, judged, later }: Rollout,
-  g: number,
-  most: number,
-  kind: SelfIterationReward,
-): Group {
-  const attempts = judged[g]!.map(({ attempt }) => attempt);
-  const lengths = attempts.map(() => 0);
-  for (const { sampled, owners } of turns)
-    for (const [row, [group, i]] of owners.entries()) if (group === g) lengths[i]! += sampled.completion(row).length;
-  return {
-    task,
-    attempts,
-    later: later[g]!.map((answers) => answers ?? []),
-    invalid: judged[g]!.filter(({ status }) => status === 'invalid').length,
-    rewards: attempts.map((attempt, i) => {
-      const rest = later[g]![i]!;
-      return reward(kind, attempt === null || rest === null ? null : { ...task, attempt, later: rest, turns: most });
-    }),
-    lengths,
-  };
-}
-
-function trainSampling(config: Config, environment: Environment, step: number): Sampling {
-  const { groups, groupSize, ...sampling } = config.rollout;
-  const seed = deriveSeed(config.seed, 'rollout');
-  return {
-    ...sampling,
-    samplesPerPrompt: groupSize,
-    seed,
-    firstSequence: step * environment.turns * groups * groupSize,
-  };
 }

@@ -6,7 +6,7 @@ type Part = Exclude<keyof StepSeconds, 'total'>;
 /** Measures the parts of a step; each lap ends where the next begins. */
 export function stopwatch(): { lap(part: Part): void; seconds(): StepSeconds } {
   const start = performance.now();
-  const parts: Record<Part, number> = { rollout: 0, reward: 0, update: 0 };
+  const parts: Record<Part, number> = { rollout: 0, update: 0, curriculum: 0 };
   let last = start;
   return {
     lap(part) {

@@ -51,6 +51,8 @@ export interface Group {
   readonly rewards: readonly (number | null)[];
   /** Completion tokens of each attempt. */
   readonly lengths: readonly number[];
+  /** Whether an attempt was cut off at its longest length where it should have ended by itself. */
+  readonly truncated: readonly boolean[];
 }
 
 /** Rows of one step in the columns of batch/schema.ts. */
@@ -58,9 +60,11 @@ export type Batch = RecordBatch;
 
 /** Seconds spent, by part of the step. Kept apart from the statistics, which are the same in every repetition. */
 export interface StepSeconds {
+  /** Sampling and judging. */
   readonly rollout: number;
-  readonly reward: number;
   readonly update: number;
+  /** What is remembered of the groups. */
+  readonly curriculum: number;
   readonly total: number;
 }
 

@@ -34,6 +34,13 @@ export const batchStd = (groups: Groups): number[][] => {
   return groupMean(groups).map((advantages) => advantages.map((advantage) => advantage / (deviation + EPSILON)));
 };
 
+/** (r - mean) / mean of the group; 0 where the mean is 0. */
+export const relativeToMean = (groups: Groups): number[][] =>
+  perGroup(groups, (rewards) => {
+    const centre = mean(rewards);
+    return (reward) => (rewards.length < 2 || centre <= 0 ? 0 : (reward - centre) / centre);
+  });
+
 /** r - mean of the other rewards of the group. */
 export const leaveOneOut = (groups: Groups): number[][] =>
   perGroup(groups, (rewards) => {

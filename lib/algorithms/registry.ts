@@ -5,6 +5,7 @@ import { dapo } from './dapo.ts';
 import { drGrpo } from './dr-grpo.ts';
 import { grpo } from './grpo.ts';
 import { gspo } from './gspo.ts';
+import { maxrl } from './maxrl.ts';
 import { reinforcePp, reinforcePpBaseline } from './reinforce-pp.ts';
 import { reinforce } from './reinforce.ts';
 import { rloo } from './rloo.ts';
@@ -18,6 +19,7 @@ export const ALGORITHMS = {
   cispo,
   sapo,
   rloo,
+  maxrl,
   reinforce,
   reinforce_pp: reinforcePp,
   reinforce_pp_baseline: reinforcePpBaseline,

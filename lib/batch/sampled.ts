@@ -1,5 +1,5 @@
 // What the sampler returns, as Arrow columns over its one native block: views, never copies.
-import { type Data, type List, makeData } from 'apache-arrow';
+import { type Data, DataType, makeData, Type } from 'apache-arrow';
 import type { NativeColumns } from '../native/addon.ts';
 import { toRecordBatch } from '../native/bridge.ts';
 import { GENERATED_FIELDS } from './schema.ts';
@@ -11,6 +11,8 @@ export class Sampled {
   readonly offsets: Int32Array;
   readonly tokens: Int32Array;
   readonly promptLength: Int32Array;
+  /** 0 stop token, 1 stop sequence, 2 length. */
+  readonly finishReason: Int8Array;
   /** Arrow data of GENERATED_FIELDS. */
   readonly data: readonly Data[];
   /** The native block, to be released when nothing looks at the columns any more. */
@@ -29,6 +31,7 @@ export class Sampled {
     this.offsets = column('tokens').valueOffsets;
     this.tokens = column('tokens').children[0]!.values as Int32Array;
     this.promptLength = column('prompt_length').values as Int32Array;
+    this.finishReason = column('finish_reason').values as Int8Array;
   }
 
   /** The answer of a row, a view: copy it to keep it beyond the block. */
@@ -37,43 +40,34 @@ export class Sampled {
   }
 }
 
-/** The columns of several generate calls below each other, copied. */
-export function joinSampled(parts: readonly Sampled[]): Data[] {
-  const rows = parts.reduce((n, part) => n + part.rows, 0);
-  const tokens = parts.reduce((n, part) => n + part.tokens.length, 0);
-  const offsets = new Int32Array(rows + 1);
+/** Chosen rows of several generate calls below each other, copied. */
+export function joinSampled(parts: readonly { sampled: Sampled; rows: readonly number[] }[]): Data[] {
+  const rows = parts.flatMap(({ sampled, rows: chosen }) => chosen.map((row) => ({ sampled, row })));
+  const offsets = new Int32Array(rows.length + 1);
+  for (const [i, { sampled, row }] of rows.entries())
+    offsets[i + 1] = offsets[i]! + sampled.offsets[row + 1]! - sampled.offsets[row]!;
+  const tokens = offsets[rows.length]!;
   const mask = new Uint8Array((tokens + 7) >> 3);
-  let row = 0;
-  for (const part of parts) {
-    const start = offsets[row]!;
-    for (let r = 0; r < part.rows; r++, row++) {
-      offsets[row + 1] = start + part.offsets[r + 1]!;
-      for (let t = start + part.offsets[r]! + part.promptLength[r]!; t < offsets[row + 1]!; t++)
-        mask[t >> 3]! |= 1 << (t & 7);
-    }
-  }
+  for (const [i, { sampled, row }] of rows.entries())
+    for (let t = offsets[i]! + sampled.promptLength[row]!; t < offsets[i + 1]!; t++) mask[t >> 3]! |= 1 << (t & 7);
+
   return GENERATED_FIELDS.map((field, column): Data => {
     const { type } = field;
-    const isList = 'children' in type && type.children !== null;
-    const values = parts.map(({ data }) => (isList ? data[column]!.children[0]!.values : data[column]!.values));
-    if (!isList) return makeData({ type, data: concatenate(values), nullCount: 0 } as never);
-    const item = (type as List).children[0]!.type;
-    const data = field.name === 'loss_mask' ? mask : concatenate(values);
+    if (!DataType.isList(type)) {
+      const values = rows.map(({ sampled, row }) => sampled.data[column]!.values[row] as number);
+      const data = type.typeId === Type.Int8 ? Int8Array.from(values) : Int32Array.from(values);
+      return makeData({ type, data, nullCount: 0 } as never);
+    }
+    const item = type.children[0]!.type;
+    let data: Uint8Array | Int32Array | Float32Array = mask;
+    if (field.name !== 'loss_mask') {
+      data = DataType.isInt(item) ? new Int32Array(tokens) : new Float32Array(tokens);
+      for (const [i, { sampled, row }] of rows.entries()) {
+        const source = sampled.data[column]!.children[0]!.values as Int32Array | Float32Array;
+        data.set(source.subarray(sampled.offsets[row]!, sampled.offsets[row + 1]!), offsets[i]!);
+      }
+    }
     const child = makeData({ type: item, data, length: tokens, nullCount: 0 } as never);
-    return makeData({ type, length: rows, nullCount: 0, valueOffsets: offsets, child } as never);
+    return makeData({ type, length: rows.length, nullCount: 0, valueOffsets: offsets, child } as never);
   });
-}
-
-type Values = Int32Array | Float32Array | Int8Array;
-
-function concatenate(parts: readonly Values[]): Values {
-  const all = new (parts[0]!.constructor as new (length: number) => Values)(
-    parts.reduce((n, part) => n + part.length, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ALGORITHMS, type AlgorithmName } from '../algorithms/registry.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
+import { EMBEDDERS, type EmbedderName } from '../diversity/embedders.ts';
 import { ENVIRONMENTS, type EnvironmentName } from '../environments/registry.ts';
 import { SELF_ITERATION_REWARDS } from '../rewards/reward.ts';
 import { lossOverrides } from './loss.ts';
@@ -75,6 +76,9 @@ const curriculum = z
     capacity: count.default(512).describe('Entries of the task buffer (N)'),
     minimum: z.int().min(0).default(128).describe('No replay before the buffer holds so many (B_min)'),
     probability: share.default(0.5).describe('Probability of starting from the buffer (p)'),
+    diverge: share
+      .default(0.2)
+      .describe('Probability that a self-iteration step is a divergence step (p_div), where the strategy has them'),
     kappa: z.number().min(0).max(500).default(10).describe('Inverse temperature of the softmax over scores'),
     children: z.enum(['all', 'best', 'random']).default('all').describe('Attempts of a group that become start points'),
     rescore: z.boolean().default(true).describe('A replayed start point takes the score just measured'),
@@ -94,12 +98,31 @@ const rollout = z.strictObject({
   maxRunning: count.default(256).describe('Sequences decoded together'),
   pages: z.int().min(0).default(0).describe('Pages of 16 tokens in the KV cache; 0: as many as needed'),
   prefillTokens: count.default(2048).describe('Prompt tokens processed at a time'),
+  filter: z
+    .enum(['off', 'zero_variance'])
+    .default('off')
+    .describe('zero_variance: groups whose returns are all equal are drawn anew (DAPO)'),
+  extraRounds: count.default(4).describe('Rounds of drawing anew, at most'),
+});
+
+const diversity = z.strictObject({
+  embedder: z
+    .enum(names<EmbedderName>(EMBEDDERS))
+    .default('hidden')
+    .describe("hidden: mean of the policy's hidden states over the answer; ngrams: hashed shares of n-grams"),
+  epsilon: z.number().positive().default(1e-6).describe('Added to the spread of the distances in a group'),
+  cap: z.number().positive().default(4).describe('Largest factor on an advantage'),
+  measure: z.boolean().default(false).describe('Report the distance of attempts where no bonus needs it, too'),
 });
 
 const algorithm = z.strictObject({
   name: z.enum(names<AlgorithmName>(ALGORITHMS)).default('grpo'),
   loss: lossOverrides.prefault({}).describe("Changes to the algorithm's loss settings"),
   epochs: count.default(1).describe('Updates per batch'),
+  overlong: z
+    .enum(['keep', 'mask'])
+    .default('keep')
+    .describe('mask: no gradient for answers cut off at the longest length'),
   reference: z
     .strictObject({
       every: z.int().min(0).default(0).describe('Steps between moves of the reference policy; 0: it stays'),
@@ -155,6 +178,7 @@ export const schema = z.strictObject({
         .describe("Reward of self-iteration steps; null: the environment's choice"),
     })
     .prefault({}),
+  diversity: diversity.prefault({}),
   algorithm: algorithm.prefault({}),
   optimizer: optimizer.prefault({}),
   train: train.prefault({}),

@@ -10,6 +10,8 @@ export interface CurriculumSettings {
   readonly minimum: number;
   /** Probability of a replay (p). */
   readonly probability: number;
+  /** Probability that a self-iteration step is a divergence step (p_div). One mode for the group, which shares its prompt. */
+  readonly diverge: number;
   /** Which attempts of a group become start points. */
   readonly children: 'all' | 'best' | 'random';
   /** A replayed start point takes the score just measured; otherwise it keeps its own and a copy enters. */
@@ -29,7 +31,9 @@ export function drawTask(strategy: Strategy, buffer: TaskBuffer, settings: Curri
   const enough = buffer.size > 0 && buffer.size >= settings.minimum;
   if (strategy.buffered && enough && random.chance(settings.probability)) {
     const { instance, depth, previous, history, id } = buffer.sample(random.uniform());
-    return { instance, depth, previous, history, mode: previous === null ? 'base' : 'improve', entry: id };
+    const diverges = previous !== null && strategy.divergence && random.chance(settings.diverge);
+    const mode = previous === null ? 'base' : diverges ? 'diverge' : 'improve';
+    return { instance, depth, previous, history, mode, entry: id };
   }
   const instance = random.below(settings.instances ?? ANY_INSTANCE);
   return { instance, depth: 0, previous: null, history: [], mode: 'base', entry: null };
@@ -50,11 +54,16 @@ export function remember(
   const measured = { instance: task.instance, score: variance(returns), born: step, scored: step };
   const rescored = settings.rescore && task.entry !== null && buffer.rescore(task.entry, measured.score, step);
   if (!rescored) buffer.insert({ ...measured, depth: task.depth, previous: task.previous, history: task.history });
-  if (!strategy.selfIteration) return;
   for (const i of chooseChildren(settings.children, group, random)) {
     // Every prefix of the episode is a start point: it ends in the answer of this turn, or of one of the later ones.
     const episode = [group.attempts[i]!, ...group.later[i]!];
     for (const [turn, previous] of episode.entries()) {
+      // Selection alone: where the next turn begins, if there is one.
+      if (!strategy.selfIteration) {
+        const history = [...task.history, ...episode.slice(0, turn)];
+        if (turn > 0) buffer.insert({ ...measured, depth: 0, previous: null, history });
+        continue;
+      }
       const depth = turn === 0 ? task.depth + 1 : 1;
       if (depth > (settings.maxDepth ?? Number.POSITIVE_INFINITY)) continue;
       buffer.insert({ ...measured, depth, previous, history: [...task.history, ...episode.slice(0, turn)] });

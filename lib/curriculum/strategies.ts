@@ -1,16 +1,23 @@
-// The ablation ladder as data: each strategy says what it adds to plain GRPO. The fields have room for the rungs above
-// `improve` (divergence steps, the diversity bonus); a rung is listed once all it needs exists.
+// The ablation ladder of the method as data: each rung is the one before it and one thing more. No code asks for a
+// strategy by name.
 
 export interface Strategy {
-  /** Start points are kept in the task buffer and replayed by score. */
+  /** Selection: start points are kept in the task buffer and replayed by score. */
   readonly buffered: boolean;
   /** Attempts become start points of self-iteration steps. */
   readonly selfIteration: boolean;
+  /** A self-iteration step becomes a divergence step with probability `curriculum.diverge`. */
+  readonly divergence: boolean;
+  /** Advantages are scaled by how far an attempt lies from the others of its group. */
+  readonly diversityBonus: boolean;
 }
 
-export const STRATEGIES = {
-  grpo: { buffered: false, selfIteration: false },
-  improve: { buffered: true, selfIteration: true },
-} as const satisfies Record<string, Strategy>;
+const grpo: Strategy = { buffered: false, selfIteration: false, divergence: false, diversityBonus: false };
+const curriculum: Strategy = { ...grpo, buffered: true };
+const improve: Strategy = { ...curriculum, selfIteration: true };
+const diverge: Strategy = { ...improve, divergence: true };
+const exit: Strategy = { ...diverge, diversityBonus: true };
+
+export const STRATEGIES = { grpo, curriculum, improve, diverge, exit } as const satisfies Record<string, Strategy>;
 
 export type StrategyName = keyof typeof STRATEGIES;

@@ -169,6 +169,11 @@ export interface NativeModel {
     batch: ColumnDescription,
     options: { temperature: number; weights: 'policy' | 'reference'; microBatchTokens: number },
   ): Promise<{ logprob: Float32Array; entropy: Float32Array }>;
+  /**
+   * Mean-pooled hidden states (B, C) of each sequence's tokens in `loss_mask`, after the final norm; of all its tokens where
+   * the mask has none.
+   */
+  embed(batch: ColumnDescription, options: { microBatchTokens: number }): Promise<Float32Array>;
   generate(prompts: ColumnDescription, settings: GenerateSettings, cancel?: CancelToken): Promise<GenerateResult>;
   /** Adds the gradient of the loss over the batch. Columns: lib/batch/schema.ts. */
   accumulate(

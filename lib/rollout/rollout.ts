@@ -4,13 +4,18 @@ import type { Sampled } from '../batch/sampled.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { NativeModel } from '../native/addon.ts';
 import type { Attempt, Task } from '../types.ts';
-import { type Judged, judge } from './judge.ts';
+import { type Judged, judge, requireVerdicts } from './judge.ts';
 import { type Sampling, sampleAttempts } from './sample.ts';
 
-/** Rows of one native call, each with the attempt (group, index in the group) that it belongs to. */
+/** An attempt: its group, and its index in the group. */
+type Owner = readonly [group: number, index: number];
+
+/** Rows of one native call, each with the attempt that it belongs to; null: to none. */
 export interface SampledTurn {
+  /** 0: the step itself; later ones complete episodes. */
+  readonly turn: number;
   readonly sampled: Sampled;
-  readonly owners: readonly (readonly [group: number, index: number])[];
+  readonly owners: readonly (Owner | null)[];
 }
 
 export interface Rollout {
@@ -22,7 +27,7 @@ export interface Rollout {
   readonly later: readonly (readonly (readonly Attempt[] | null)[])[];
 }
 
-/** `random numbers` are keyed by sampling.firstSequence + turn * rows + row. */
+/** Random numbers are keyed by sampling.firstSequence + turn * rows + row. */
 export async function rollOut(
   model: NativeModel,
   environment: Environment,
@@ -35,35 +40,30 @@ export async function rollOut(
     environment.prompt(instances[g], mode, previous, history),
   );
   const sampled = await sampleAttempts(model, environment, prompts, sampling);
-  const owners = tasks.flatMap((_, g) => Array.from({ length: samplesPerPrompt }, (__, i) => [g, i] as const));
-  const turns: SampledTurn[] = [{ sampled, owners }];
-  const judgeRows = (turn: SampledTurn, historyOf: (g: number, i: number) => readonly Attempt[]): Promise<Judged[]> =>
-    Promise.all(
-      turn.owners.map(([g, i], row) => judge(environment, instances[g], turn.sampled.completion(row), historyOf(g, i))),
-    );
+  const owners = tasks.flatMap((_, g) => Array.from({ length: samplesPerPrompt }, (__, i): Owner => [g, i]));
+  const turns: SampledTurn[] = [{ turn: 0, sampled, owners }];
+  const judgeRows = (rows: Sampled, of: readonly Owner[], history: (owner: Owner) => readonly Attempt[]) =>
+    Promise.all(of.map((owner, row) => judge(environment, instances[owner[0]], rows.completion(row), history(owner))));
 
-  const first = await judgeRows(turns[0]!, (g) => tasks[g]!.history);
+  const first = await judgeRows(sampled, owners, ([g]) => tasks[g]!.history);
+  requireVerdicts(environment, first);
   const judged = tasks.map((_, g) => first.slice(g * samplesPerPrompt, (g + 1) * samplesPerPrompt));
   const later: (Attempt[] | null)[][] = judged.map((group) => group.map(() => []));
-  const historyOf = (g: number, i: number): Attempt[] => [
-    ...tasks[g]!.history,
-    judged[g]![i]!.attempt!,
-    ...later[g]![i]!,
-  ];
+  const historyOf = ([g, i]: Owner): Attempt[] => [...tasks[g]!.history, judged[g]![i]!.attempt!, ...later[g]![i]!];
   for (;;) {
     const open = owners.filter(
       ([g, i]) =>
-        judged[g]![i]!.attempt !== null && later[g]![i] !== null && historyOf(g, i).length < environment.turns,
+        judged[g]![i]!.attempt !== null && later[g]![i] !== null && historyOf([g, i]).length < environment.turns,
     );
     if (open.length === 0) return { turns, judged, later };
-    const requests = open.map(([g, i]) => environment.prompt(instances[g], 'base', null, historyOf(g, i)));
+    const requests = open.map((owner) => environment.prompt(instances[owner[0]], 'base', null, historyOf(owner)));
     const next = await sampleAttempts(model, environment, requests, {
       ...sampling,
       samplesPerPrompt: 1,
       firstSequence: firstSequence + turns.length * owners.length,
     });
-    turns.push({ sampled: next, owners: open });
-    const answers = await judgeRows(turns.at(-1)!, historyOf);
+    turns.push({ turn: turns.length, sampled: next, owners: open });
+    const answers = await judgeRows(next, open, historyOf);
     for (const [row, [g, i]] of open.entries()) {
       const { attempt } = answers[row]!;
       if (attempt === null) later[g]![i] = null;

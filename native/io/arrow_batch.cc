@@ -49,6 +49,7 @@ RolloutBatch rollout_batch(const ArrowColumn& batch, BatchUse use) {
   if (use == BatchUse::score) return out;
   const ArrowColumn* mask = list_of(batch, "loss_mask", "b", "bool", true);
   out.loss_mask = {mask->values<int32_t>(), mask->children[0]->values<uint8_t>(), 0};
+  if (use == BatchUse::embed) return out;
   const auto floats = [&](const char* name) { return view<float>(list_of(batch, name, "f", "float32", false)); };
   out.logprob = floats("logprob");
   out.old_logprob = floats("old_logprob");

@@ -5,7 +5,7 @@
 
 namespace exitrl {
 
-enum class BatchUse { score, update };  // score reads `tokens` alone
+enum class BatchUse { score, embed, update };  // score reads `tokens` alone, embed also `loss_mask`
 
 // Views of a validated batch: names and types as lib/batch/schema.ts has them, no nulls. The batch must outlive them.
 RolloutBatch rollout_batch(const ArrowColumn& batch, BatchUse use);

@@ -60,6 +60,7 @@ Napi::Function Model::define(Napi::Env env) {
                       InstanceMethod<&Model::checked<&Model::close>>("close"),
                       InstanceMethod<&Model::promised<&Model::forward>>("forward"),
                       InstanceMethod<&Model::promised<&Model::score>>("score"),
+                      InstanceMethod<&Model::promised<&Model::embed>>("embed"),
                       InstanceMethod<&Model::promised<&Model::generate>>("generate"),
                       InstanceMethod<&Model::promised<&Model::accumulate>>("accumulate"),
                       InstanceMethod<&Model::promised<&Model::update>>("update"),

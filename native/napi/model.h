@@ -37,6 +37,7 @@ class Model : public Napi::ObjectWrap<Model> {
   // model_jobs.cc: what runs on the executor.
   Napi::Value forward(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
+  Napi::Value embed(const Napi::CallbackInfo& info);
   Napi::Value generate(const Napi::CallbackInfo& info);
   Napi::Value accumulate(const Napi::CallbackInfo& info);
   Napi::Value update(const Napi::CallbackInfo& info);

@@ -71,6 +71,20 @@ Napi::Value Model::score(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value Model::embed(const Napi::CallbackInfo& info) {
+  state();
+  const auto& own = environment(info.Env());
+  const int64_t budget = Fields(info[1], "options").integer("microBatchTokens", 1, INT32_MAX);
+  const ImportedColumn in = import_column(info[0], *own.blocks);
+  const RolloutBatch batch = rollout_batch(*in.column, BatchUse::embed);
+  return submit(info.Env(), in.pins, {}, [=, column = in.column, blocks = in.blocks, counts = own.blocks->counts()](ModelState& model, std::stop_token stop) -> Executor::Convert {
+    const int64_t floats = batch.B * model.decoder.config.C;
+    const auto block = std::make_shared<Block>(floats * int64_t(sizeof(float)), counts);
+    model.trainer.embed(model.policy(), batch, budget, reinterpret_cast<float*>(block->data()), stop);
+    return [block, floats](Napi::Env env) -> Napi::Value { return floats_view(Blocks::to_array_buffer(env, environment(env).blocks, block), 0, floats); };
+  });
+}
+
 Napi::Value Model::generate(const Napi::CallbackInfo& info) {
   state();
   const auto& own = environment(info.Env());

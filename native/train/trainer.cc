@@ -234,6 +234,37 @@ void Trainer::score(const Policy& policy, const RolloutBatch& batch, double temp
   }
 }
 
+void Trainer::embed(const Policy& policy, const RolloutBatch& batch, int64_t micro_batch_tokens, float* embeddings, std::stop_token stop) {
+  const int64_t C = decoder_.config.C;
+  validate(batch, decoder_.config, Targets::none);
+  require(bool(batch.loss_mask), "the batch has no loss_mask column");
+  MicroBatch micro;
+  const auto borders = micro_batch_borders(batch, micro_batch_tokens, Targets::none);
+  for (size_t m = 0; m + 1 < borders.size(); ++m) {
+    check_cancelled(stop);
+    fill(micro, batch, borders[m], borders[m + 1], Targets::none);
+    prepare(micro, micro_batch_tokens, Workspace::Use::forward, Recompute::none);
+    run_forward(policy, micro);
+    std::vector<int64_t> first_token;
+    for (int64_t r = micro.first, at = 0; r < micro.last; at += batch.tokens.length(r++)) first_token.push_back(at);
+    pool_.parallel_for(micro.B(), 8, [&](int64_t begin, int64_t end, int) {
+      std::vector<double> sum;
+      for (int64_t b = begin; b < end; ++b) {
+        const int64_t r = micro.first + b, n = batch.tokens.length(r);
+        int64_t masked = 0;
+        for (int64_t i = 0; i < n; ++i) masked += batch.loss_mask.at(r, i);
+        sum.assign(size_t(C), 0.0);
+        for (int64_t i = 0; i < n; ++i) {
+          if (masked > 0 && !batch.loss_mask.at(r, i)) continue;
+          const float* const h = workspace_->hidden + micro.sequence_rows[size_t(first_token[size_t(b)] + i)] * C;
+          for (int64_t c = 0; c < C; ++c) sum[size_t(c)] += h[c];
+        }
+        for (int64_t c = 0; c < C; ++c) embeddings[r * C + c] = float(sum[size_t(c)] / double(masked > 0 ? masked : n));
+      }
+    });
+  }
+}
+
 void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden) {
   const DecoderConfig& c = decoder_.config;
   RolloutBatch batch;

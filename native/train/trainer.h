@@ -56,6 +56,9 @@ class Trainer {
   // Token-aligned logprob and entropy (first token of each sequence 0): (T) each.
   void score(const Policy& policy, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob,
              float* entropy, std::stop_token stop);
+  // Mean of the hidden states (after the final norm) of each sequence's tokens in loss_mask, or of all its tokens where the
+  // mask has none: embeddings (B, C) =.
+  void embed(const Policy& policy, const RolloutBatch& batch, int64_t micro_batch_tokens, float* embeddings, std::stop_token stop);
   // Logits (T, V) and hidden states (L + 2, T, C); for tests and tools on small inputs.
   void forward(const Policy& policy, const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden);
 

@@ -28,14 +28,14 @@ const group = (instance: number, rewards: readonly (number | null)[]): Group => 
   attempts: rewards.map((quality) =>
     quality === null ? null : { tokens: Int32Array.of(), feedback: Int32Array.of(), quality },
   ),
-  ...{ later: rewards.map(() => []), invalid: 0, rewards, lengths: [3, 3] },
+  ...{ later: rewards.map(() => []), truncated: [false, false], invalid: 0, rewards, lengths: [3, 3] },
 });
 const OWNERS = [0, 1].flatMap((g) => [0, 1].map((i) => [g, i] as const));
 const GROUPS = [group(7, [0.5, null]), group(8, [0, 1])];
 
 test('a rollout batch points into the block of the sampler and survives the way through a file', async () => {
   const sampled = await sample();
-  const batch = rolloutBatch([{ sampled, owners: OWNERS }], 'codebreak', GROUPS, [
+  const batch = rolloutBatch([{ turn: 0, sampled, owners: OWNERS }], 'codebreak', GROUPS, [
     [0.5, 0],
     [-1, 1],
   ]);
@@ -114,7 +114,7 @@ test('demonstrations carry the loss on the answer', () => {
 });
 
 test('values along the tokens become one more column', async () => {
-  const batch = rolloutBatch([{ sampled: await sample(), owners: OWNERS }], 'codebreak', GROUPS, [
+  const batch = rolloutBatch([{ turn: 0, sampled: await sample(), owners: OWNERS }], 'codebreak', GROUPS, [
     [0, 0],
     [0, 0],
   ]);
@@ -128,21 +128,21 @@ test('the turns of an episode are rows of their own, with the advantage of their
   const attempt = { tokens: Int32Array.of(), feedback: Int32Array.of(), quality: 0.25 };
   const groups = [{ ...GROUPS[0]!, later: [[attempt], []] }, GROUPS[1]!];
   const turns = [
-    { sampled: first, owners: OWNERS },
-    { sampled: second, owners: [OWNERS[0]!, OWNERS[2]!, OWNERS[3]!, OWNERS[0]!] },
+    { turn: 0, sampled: first, owners: OWNERS },
+    { turn: 1, sampled: second, owners: [OWNERS[0]!, null, OWNERS[3]!, OWNERS[0]!] },
   ];
   const batch = rolloutBatch(turns, 'codebreak', groups, [
     [0.5, 0],
     [-1, 1],
   ]);
   const column = (name: string): unknown[] => [...batch.getChild(name)!];
-  assert.deepEqual(column('attempt'), [0, 1, 0, 1, 0, 0, 1, 0]);
-  assert.deepEqual(column('turn'), [0, 0, 0, 0, 1, 1, 1, 1]);
-  assert.deepEqual(column('advantage'), [0.5, 0, -1, 1, 0.5, -1, 1, 0.5]);
+  assert.deepEqual(column('attempt'), [0, 1, 0, 1, 0, 1, 0]);
+  assert.deepEqual(column('turn'), [0, 0, 0, 0, 1, 1, 1]);
+  assert.deepEqual(column('advantage'), [0.5, 0, -1, 1, 0.5, 1, 0.5]);
   assert.equal(column('quality')[4], 0.25);
   for (const name of ['tokens', 'loss_mask', 'logprob', 'raw_logprob']) {
     const lists = column(name).map((list) => [...(list as Iterable<unknown>)]);
-    assert.deepEqual(lists.slice(4), lists.slice(0, 4), name);
+    assert.deepEqual(lists.slice(4), [lists[0], lists[2], lists[3]], name);
   }
-  assert.deepEqual(column('prompt_length').slice(4), column('prompt_length').slice(0, 4));
+  assert.deepEqual(column('prompt_length'), [2, 2, 4, 4, 2, 4, 4]);
 });

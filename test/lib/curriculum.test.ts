@@ -7,7 +7,16 @@ import { Random } from '../../lib/rng.ts';
 import type { Attempt, Group, Task } from '../../lib/types.ts';
 
 const SETTINGS: CurriculumSettings = {
-  ...{ minimum: 1, probability: 0.5, children: 'all', rescore: true, maxDepth: null, maxAge: null, instances: null },
+  ...{
+    minimum: 1,
+    probability: 0.5,
+    diverge: 0,
+    children: 'all',
+    rescore: true,
+    maxDepth: null,
+    maxAge: null,
+    instances: null,
+  },
 };
 const BASE: Task = { instance: 7, depth: 0, mode: 'base', previous: null, history: [], entry: null };
 const attempt = (quality: number): Attempt => ({ tokens: Int32Array.of(1), feedback: Int32Array.of(), quality });
@@ -15,6 +24,7 @@ const group = (task: Task, qualities: readonly (number | null)[]): Group => ({
   task,
   attempts: qualities.map((quality) => (quality === null ? null : attempt(quality))),
   later: qualities.map(() => []),
+  truncated: qualities.map(() => false),
   invalid: 0,
   rewards: qualities,
   lengths: qualities.map(() => 1),

@@ -6,6 +6,7 @@ import { STRATEGIES, type StrategyName } from '../../lib/curriculum/strategies.t
 import { createEnvironment } from '../../lib/environments/create.ts';
 import type { Environment } from '../../lib/environments/environment.ts';
 import { type Learner, train } from '../../lib/loop.ts';
+import { judge } from '../../lib/rollout/judge.ts';
 import type { Attempt, Step, Verdict } from '../../lib/types.ts';
 import { FakeModel } from '../support/fake-model.ts';
 
@@ -95,4 +96,80 @@ test('a quality that is no number ends the run with the environment and the answ
       /codebreak: quality must lie in \[0, 1\].*answer/,
     );
   }
+});
+
+test('a verifier that throws has failed; one that always does ends the run with its reason', async () => {
+  const sometimes = withJudge((count, verdict) => {
+    if (count % 3 === 0) throw new Error('no route to the sandbox');
+    return verdict;
+  });
+  const [step] = await collect(train(learner('improve', sometimes)), 1);
+  assert.equal(step!.stats['unjudged'], 8);
+  const never = withJudge(() => {
+    throw new Error('no route to the sandbox');
+  });
+  await assert.rejects(collect(train(learner('improve', never))), /codebreak.*no route to the sandbox.*resume/);
+});
+
+test('a verifier that hangs is given up', async () => {
+  const environment = Object.assign(
+    withJudge((_, verdict) => verdict),
+    {
+      judge: () => new Promise<Verdict>(() => {}),
+    },
+  );
+  const { attempt, reason } = await judge(environment, environment.task(1, 'train'), Int32Array.of(), [], 0.01);
+  assert.deepEqual([attempt, reason], [null, 'no verdict after 0.01 s']);
+});
+
+test('the ladder: what each strategy starts from', async () => {
+  const modes = async (strategy: StrategyName): Promise<string> => {
+    const steps = await collect(train(learner(strategy)));
+    const tasks = steps.flatMap(({ groups }) => groups.map(({ task }) => task));
+    const replayed = tasks.some(({ entry }) => entry !== null) ? 'replay ' : '';
+    return replayed + [...new Set(tasks.map(({ mode }) => mode))].sort().join(' ');
+  };
+  assert.equal(await modes('grpo'), 'base');
+  assert.equal(await modes('curriculum'), 'replay base');
+  assert.equal(await modes('improve'), 'replay base improve');
+  assert.equal(await modes('diverge'), 'replay base diverge improve');
+  assert.equal(await modes('exit'), 'replay base diverge improve');
+});
+
+test('exit scales the advantages of diverge by the distance of an attempt from its group', async () => {
+  const ngrams = { ...config, diversity: { ...config.diversity, embedder: 'ngrams' as const, cap: 3 } };
+  const [plain] = await collect(train({ ...learner('diverge'), config: ngrams }), 1);
+  const [scaled] = await collect(train({ ...learner('exit'), config: ngrams }), 1);
+  const column = (step: Step, name: string): number[] => [...step.batch.getChild(name)!] as number[];
+  assert.deepEqual(column(plain!, 'reward'), column(scaled!, 'reward'));
+  const [a, b] = [column(plain!, 'advantage'), column(scaled!, 'advantage')];
+  const factors = a.flatMap((advantage, i) => (advantage === 0 ? [] : [b[i]! / advantage]));
+  assert.ok(factors.every((factor) => factor >= 0 && factor <= 3.0001));
+  assert.ok(new Set(factors.map((factor) => factor.toFixed(4))).size > 4);
+  assert.equal(plain!.stats['embeddingDistance'], null);
+  assert.ok(scaled!.stats['embeddingDistance']! > 0);
+});
+
+test('dynamic sampling replaces groups without variance', async () => {
+  // Everyone gets the same, except for the first attempt at instances of even number.
+  const environment = withJudge((_, verdict) => verdict);
+  let flat = 0;
+  Object.assign(environment, {
+    judge: (instance: { code: number[] }, answer: Int32Array) => {
+      const same = instance.code[0]! % 2 === 0;
+      if (same) flat++;
+      return { status: 'valid', quality: same ? 0.5 : answer[0]! / 100, feedback: new Int32Array(6).fill(4) };
+    },
+  });
+  const filtered = { ...config, rollout: { ...config.rollout, filter: 'zero_variance' as const, extraRounds: 5 } };
+  const [step] = await collect(train({ ...learner('grpo', environment), config: filtered }), 1);
+  assert.ok(flat > 0);
+  assert.equal(step!.groups.length, 6);
+  assert.ok(step!.groups.every(({ rewards }) => new Set(rewards).size > 1));
+  assert.equal(step!.batch.numRows, 24);
+  assert.equal(step!.stats['dropped'], flat / 4);
+  assert.deepEqual(
+    [...step!.batch.getChild('group_id')!],
+    Array.from({ length: 24 }, (_, row) => Math.floor(row / 4)),
+  );
 });
