@@ -1,9 +1,9 @@
 // Finds the models of a run for commands that read it.
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
-import { latestCheckpoint, problemOf, stepName } from '../runs/checkpoint.ts';
+import { latestCheckpoint, problemOf, stepName, usableSteps } from '../runs/checkpoint.ts';
 import { armPath, openRun, warmupPath } from '../runs/run-folder.ts';
 
 export interface SavedModel {
@@ -27,7 +27,12 @@ export function savedModels(path: string, step: number | null): SavedModel[] {
     return usable ? [{ name, path: wanted, config: run.config }] : [];
   });
   if (models.length === 0) {
-    throw new UsageError(`${path} has no checkpoint${step === null ? ' yet' : ` of step ${step}`}`);
+    const existing = [...new Set(stages.flatMap(([, stage]) => usableSteps(join(stage, 'checkpoints'))))];
+    const fix =
+      existing.length === 0
+        ? `train it first: exit-rl train --resume ${ownerOf(path)}`
+        : `usable steps: ${existing.sort((a, b) => a - b).join(', ')}`;
+    throw new UsageError(`${path} has no checkpoint${step === null ? ' yet' : ` of step ${step}`}; ${fix}`);
   }
   return models;
 }
@@ -35,7 +40,10 @@ export function savedModels(path: string, step: number | null): SavedModel[] {
 function checkpointFolder(path: string): SavedModel {
   const problem = problemOf(path);
   if (problem !== null) throw new UsageError(`the checkpoint ${path} cannot be used: ${problem}`);
-  const stage = dirname(dirname(path));
+  const stage = dirname(dirname(resolve(path)));
   const owner = existsSync(join(stage, 'config.yaml')) ? stage : dirname(stage); // warmup/ has no config of its own
   return { name: stage.split(/[\\/]/).at(-1)!, path, config: openRun(owner).config };
 }
+
+/** The run to resume: of an arm the folder above, which holds the warm-up. */
+const ownerOf = (path: string): string => (existsSync(join(path, '..', 'config.yaml')) ? dirname(resolve(path)) : path);

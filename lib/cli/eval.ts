@@ -1,6 +1,7 @@
 // exit-rl eval: held-out quality after k self-iteration steps.
 import type { CommandModule } from 'yargs';
 import { createEnvironment } from '../environments/create.ts';
+import { suggestion, UsageError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
 import { formatCurve, formatCurves } from '../evaluation/table.ts';
 import { savedModels } from './checkpoints.ts';
@@ -11,9 +12,12 @@ interface Arguments {
   run: string;
   k: string;
   instances?: string;
+  samples: string;
   temperature?: string;
   seed?: string;
   step?: string;
+  revise: string;
+  'revise-below': string;
   json?: boolean;
 }
 
@@ -32,9 +36,27 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
           describe: 'Numbers of steps, separated by commas',
         },
         instances: { type: 'string', requiresArg: true, describe: 'Held-out instances (default: as configured)' },
+        samples: {
+          type: 'string',
+          requiresArg: true,
+          default: '1',
+          describe: 'Episodes per instance, averaged (avg@n)',
+        },
         temperature: { type: 'string', requiresArg: true, describe: '0: greedy (default: as configured)' },
         seed: { type: 'string', requiresArg: true, describe: 'Seed of the sampling (default: as configured)' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
+        revise: {
+          type: 'string',
+          requiresArg: true,
+          default: 'always',
+          describe: 'always, or selective: only answers the model itself was unsure of',
+        },
+        'revise-below': {
+          type: 'string',
+          requiresArg: true,
+          default: '-0.1',
+          describe: 'selective: unsure is a mean log-probability per token below this (nats)',
+        },
         json: { type: 'boolean', describe: 'Print JSON' },
       },
       ['run'],
@@ -45,21 +67,49 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     const instances = args.instances === undefined ? null : wholeNumber('instances', args.instances, 1);
     const temperature = args.temperature === undefined ? null : nonNegative('temperature', args.temperature);
     const seed = args.seed === undefined ? null : wholeNumber('seed', args.seed);
+    const samples = wholeNumber('samples', args.samples, 1);
+    const reviseBelow = reviseThreshold(args);
     const models = savedModels(args.run, step);
     const addon = await loadEngine();
     const curves: Record<string, Curve> = {};
     for (const { name, path, config } of models) {
+      const heat = temperature ?? config.evaluation.temperature;
+      if (heat === 0 && samples > 1) {
+        throw new UsageError(
+          `--samples ${samples}: greedy answers are all the same; give a --temperature above 0, or drop --samples`,
+        );
+      }
       const model = await addon.loadModel(path);
       curves[name] = await evaluate(addon, model, createEnvironment(config.environment), {
         k,
         instances: instances ?? config.evaluation.finalInstances,
-        temperature: temperature ?? config.evaluation.temperature,
+        samples,
+        temperature: heat,
         seed: seed ?? config.seed,
+        reviseBelow,
       });
       model.close();
     }
     if (args.json) process.stdout.write(`${JSON.stringify(curves)}\n`);
-    else if (models.length > 1) process.stdout.write(`${formatCurves(curves)}\n`);
-    else for (const [name, curve] of Object.entries(curves)) process.stdout.write(`${name}\n${formatCurve(curve)}\n`);
+    else {
+      if (models.length > 1) process.stdout.write(`${formatCurves(curves)}\n\n`);
+      const details = Object.entries(curves).map(([name, curve]) => `${name}\n${formatCurve(curve)}\n`);
+      process.stdout.write(details.join('\n'));
+    }
   },
 };
+
+/** The threshold of selective revision; null: always revise. */
+function reviseThreshold({ revise, 'revise-below': text }: Arguments): number | null {
+  if (revise === 'always') return null;
+  if (revise !== 'selective') {
+    throw new UsageError(
+      `--revise ${revise}: expected always or selective${suggestion(revise, ['always', 'selective'])}`,
+    );
+  }
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value > 0) {
+    throw new UsageError(`--revise-below ${text}: expected a number of at most 0 (a log-probability), like -0.1`);
+  }
+  return value;
+}

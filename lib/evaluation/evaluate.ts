@@ -1,85 +1,115 @@
 // Held-out quality after k steps of self-iteration. k may exceed any depth seen in training.
 import type { Environment } from '../environments/environment.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
-import { deriveSeed } from '../rng.ts';
-import { selfIterate } from '../rollout/self-iterate.ts';
-import { known, mean, sampleDeviation } from '../statistics.ts';
-import type { Attempt } from '../types.ts';
+import { deriveSeed, Random } from '../rng.ts';
+import { reviseBelow } from '../rollout/self-iterate.ts';
+import { bootstrapMeans, type Interval } from './bootstrap.ts';
+import { type EpisodeOutcome, playEpisodes } from './episodes.ts';
+import { comparePoint, type Comparison } from './point.ts';
 
 export interface EvaluationSettings {
   /** Values of k to report. */
   readonly k: readonly number[];
   readonly instances: number;
+  /** Episodes per instance with different random numbers (the n of avg@n); their results are averaged. Default 1. */
+  readonly samples?: number;
   /** 0: greedy. */
   readonly temperature: number;
   readonly seed: number;
+  /**
+   * Revise selectively: only answers whose mean log-probability per token (nats) when they were sampled is below this.
+   * Null, the default: always revise.
+   */
+  readonly reviseBelow?: number | null;
 }
 
-/** The attempts after k steps of self-iteration. */
+/**
+ * The episodes in which every turn had k steps of self-iteration. "Right" is an episode of quality 1; differences and
+ * corrections are to the same episode with k = 0. Episodes that could not be judged are left out of the means.
+ */
 export interface CurvePoint {
   readonly k: number;
-  /** Mean quality of the latest attempt: what counts. */
+  /** quality@k: mean quality of the answers that stand at the end: what counts. */
   readonly quality: number;
-  /** Standard error of that mean. */
+  /** Standard error of that mean over instances. */
   readonly error: number;
-  /** Mean quality of the best attempt so far. */
+  /** quality@k - quality@0. */
+  readonly delta: number;
+  /** Mean quality of the best answers so far. */
   readonly best: number;
-  /** Share of attempts with quality 1. */
+  /** acc@k: share of right episodes. */
   readonly solved: number;
-  /** Instances that went from wrong to right since the first attempt, less those from right to wrong. */
+  /** Episodes that went from wrong to right, from right to wrong, and the difference. */
+  readonly wrongToRight: number;
+  readonly rightToWrong: number;
   readonly netCorrections: number;
-  /** Attempts the verifier could not judge; left out of the means. */
+  /** Answer that stands in the first turn: mean quality, and share of quality 1. In one turn: quality and solved. */
+  readonly firstTurn: number;
+  readonly firstTurnSolved: number;
+  /** Sum over turns of the qualities. */
+  readonly totalReturn: number;
+  /** Revisions made per turn: k unless answers are revised selectively. */
+  readonly revisions: number;
+  /** Episodes the verifier could not judge. */
   readonly unjudged: number;
+  /** 95 % bootstrap intervals over instances; null for fewer than two. */
+  readonly intervals: Readonly<
+    Record<'quality' | 'delta' | 'best' | 'solved' | 'netCorrections' | 'firstTurn', Interval | null>
+  >;
 }
 
 export interface Curve extends EvaluationSettings {
+  readonly samples: number;
+  readonly reviseBelow: number | null;
+  readonly turns: number;
   readonly levels: Readonly<Record<string, number>>;
   readonly points: readonly CurvePoint[];
 }
 
-/** Runs max(k) rounds over the first `instances` held-out instances. The same settings give the same numbers. */
+/** Plays the first `instances` held-out instances with every k. The same settings give the same numbers. */
 export async function evaluate(
   addon: Pick<Addon, 'release'>,
   model: NativeModel,
   environment: Environment,
   settings: EvaluationSettings,
 ): Promise<Curve> {
-  const instances = Array.from({ length: settings.instances }, (_, i) => environment.task(i, 'held_out'));
-  const rounds = selfIterate(model, addon.release, environment, instances, Math.max(...settings.k), {
-    temperature: settings.temperature,
-    topK: 0,
-    topP: 1,
-    minP: 0,
-    maxRunning: 256,
-    pages: 0,
-    prefillTokens: 2048,
-    seed: deriveSeed(settings.seed, 'evaluation'),
+  const { instances, samples = 1, temperature, seed } = settings;
+  const threshold = settings.reviseBelow ?? null;
+  const wanted = [...new Set(settings.k)].sort((a, b) => a - b);
+  const ks = [...new Set([0, ...wanted])]; // the differences need k = 0
+  const sampling = { temperature, topK: 0, topP: 1, minP: 0, maxRunning: 256, pages: 0, prefillTokens: 2048 };
+  const rows = Array.from({ length: instances }, (_, i) => environment.task(i, 'held_out')).flatMap((instance) =>
+    Array<unknown>(samples).fill(instance),
+  );
+  const episodes = playEpisodes(model, addon.release, environment, rows, ks, {
+    sampling: { ...sampling, seed: deriveSeed(seed, 'evaluation') },
+    shouldRevise: threshold === null ? () => true : reviseBelow(threshold),
   });
-  const best = instances.map(() => 0);
-  const points: CurvePoint[] = [];
-  let first: readonly (Attempt | null)[] | null = null;
-  let k = 0;
-  for await (const round of rounds) {
-    first ??= round;
-    for (const [i, attempt] of round.entries()) best[i] = Math.max(best[i]!, attempt?.quality ?? 0);
-    if (settings.k.includes(k)) points.push(curvePoint(k, round, best, first));
-    k++;
+  const comparisons: Comparison[] = [];
+  let first: readonly EpisodeOutcome[] | null = null;
+  for await (const { k, outcomes } of episodes) {
+    first ??= outcomes;
+    if (wanted.includes(k)) comparisons.push(comparePoint(k, outcomes, first, samples, environment.turns));
   }
-  return { ...settings, levels: environment.levels, points };
+  const points = withIntervals(comparisons, instances, new Random(seed, 'bootstrap'));
+  return { ...settings, samples, reviseBelow: threshold, turns: environment.turns, levels: environment.levels, points };
 }
 
-type Round = readonly (Attempt | null)[];
-const isRight = (attempt: Attempt | null | undefined): number => (attempt?.quality === 1 ? 1 : 0);
-
-function curvePoint(k: number, round: Round, best: readonly number[], first: Round): CurvePoint {
-  const qualities = known(round.map((attempt) => attempt?.quality ?? null));
-  return {
-    k,
-    quality: mean(qualities),
-    error: sampleDeviation(qualities) / Math.sqrt(Math.max(1, qualities.length)),
-    best: mean(best),
-    solved: mean(qualities.map((quality) => (quality === 1 ? 1 : 0))),
-    netCorrections: round.reduce((n, attempt, i) => (attempt ? n + isRight(attempt) - isRight(first[i]) : n), 0),
-    unjudged: round.length - qualities.length,
-  };
+/** All points share their resamples, as they share their instances. */
+function withIntervals(comparisons: readonly Comparison[], instances: number, random: Random): CurvePoint[] {
+  const names = ['quality', 'delta', 'best', 'solved', 'netCorrections', 'firstTurn'] as const;
+  const bounds = bootstrapMeans(
+    comparisons.flatMap(({ byInstance }) => names.map((name) => byInstance[name])),
+    random,
+  );
+  return comparisons.map(({ point }, c) => {
+    const own = Object.fromEntries(names.map((name, i) => [name, bounds[c * names.length + i]!]));
+    const intervals = own as CurvePoint['intervals'];
+    const { netCorrections: net } = intervals;
+    // A sum over instances, not a mean.
+    return {
+      ...point,
+      intervals: { ...intervals, netCorrections: net && [net[0] * instances, net[1] * instances] },
+    };
+  });
 }

@@ -1,5 +1,6 @@
 // Curves as text.
-import type { Curve } from './evaluate.ts';
+import type { Interval } from './bootstrap.ts';
+import type { Curve, CurvePoint } from './evaluate.ts';
 
 const percent = (value: number): string => value.toFixed(3);
 
@@ -29,19 +30,39 @@ export function formatCurves(curves: Readonly<Record<string, Curve>>): string {
   ].join('\n');
 }
 
-/** One arm in full: a line per k. */
+/** One arm in full: a line per k with 95 % intervals. */
 export function formatCurve(curve: Curve): string {
-  const header = ['k', 'quality', '+-', 'best so far', 'solved', 'net corrections'];
-  const rows = curve.points.map((p) => [
-    String(p.k),
-    percent(p.quality),
-    percent(p.error),
-    percent(p.best),
-    percent(p.solved),
-    String(p.netCorrections),
-  ]);
-  return `${formatTable([header, ...rows])}\n${formatLevels(curve)}; ${curve.instances} held-out instances`;
+  const columns: readonly (readonly [string, (point: CurvePoint) => string])[] = [
+    ['k', (p) => String(p.k)],
+    ['quality', (p) => withInterval(p.quality, p.intervals.quality)],
+    ['delta', (p) => withInterval(p.delta, p.intervals.delta)],
+    ['solved', (p) => withInterval(p.solved, p.intervals.solved)],
+    ['best so far', (p) => percent(p.best)],
+    ['wrong to right', (p) => String(p.wrongToRight)],
+    ['right to wrong', (p) => String(p.rightToWrong)],
+    ['net', (p) => withInterval(p.netCorrections, p.intervals.netCorrections, (value) => value.toFixed(0))],
+    ...(curve.turns === 1 ? [] : MULTI_TURN),
+    ...(curve.reviseBelow === null ? [] : [['revisions', (p: CurvePoint) => p.revisions.toFixed(2)] as const]),
+  ];
+  const rows = curve.points.map((point) => columns.map(([, cell]) => cell(point)));
+  const unjudged = curve.points.reduce((sum, point) => sum + point.unjudged, 0);
+  const notes = [
+    formatLevels(curve),
+    `${curve.instances} held-out instances${curve.samples === 1 ? '' : ` x ${curve.samples} samples`}`,
+    '[95 % interval over instances]',
+    ...(unjudged === 0 ? [] : [`${unjudged} episodes could not be judged and are left out`]),
+  ];
+  return `${formatTable([columns.map(([name]) => name), ...rows])}\n${notes.join('; ')}`;
 }
+
+const MULTI_TURN: readonly (readonly [string, (point: CurvePoint) => string])[] = [
+  ['first turn', (p) => withInterval(p.firstTurn, p.intervals.firstTurn)],
+  ['first turn solved', (p) => percent(p.firstTurnSolved)],
+  ['return', (p) => percent(p.totalReturn)],
+];
+
+const withInterval = (value: number, interval: Interval | null, text: (value: number) => string = percent): string =>
+  interval === null ? text(value) : `${text(value)} [${text(interval[0])}, ${text(interval[1])}]`;
 
 const formatLevels = ({ levels }: Curve): string =>
   Object.entries(levels)

@@ -1,6 +1,9 @@
 // K steps of self-iteration in a row, as at inference: answer, then improve the latest answer again and again.
+import type { Sampled } from '../batch/sampled.ts';
+import { GENERATED_FIELDS } from '../batch/schema.ts';
 import type { Environment } from '../environments/environment.ts';
 import type { NativeModel } from '../native/addon.ts';
+import { mean } from '../statistics.ts';
 import type { Attempt } from '../types.ts';
 import { judge } from './judge.ts';
 import { type Sampling, sampleAttempts } from './sample.ts';
@@ -8,8 +11,31 @@ import { type Sampling, sampleAttempts } from './sample.ts';
 export type Release = (block: ArrayBuffer) => void;
 
 /**
- * Yields the attempts y^0, y^1, ... y^steps, one round at a time, all instances side by side. An attempt that could not
- * be judged is null, and its next round starts again from the attempt before it.
+ * Whether an answer is worth another step. `meanLogprob`: mean log-probability per token (nats, temperature 1, no filters)
+ * that the policy gave the answer when it sampled it: its own confidence, the verifier has no say.
+ */
+export type ShouldRevise = (attempt: Attempt, meanLogprob: number) => boolean;
+
+/**
+ * Selective revision: only answers the policy itself was unsure of are revised. PAG (arXiv 2506.10406) asks the model for
+ * a verdict in words; a policy without words has its likelihood to go by.
+ */
+export const reviseBelow =
+  (threshold: number): ShouldRevise =>
+  (_, meanLogprob) =>
+    meanLogprob < threshold;
+
+export interface SelfIteration {
+  /** Per instance, the answers that stand from earlier turns (default: none). */
+  readonly histories?: readonly (readonly Attempt[])[];
+  /** Asked before every step but the first. An answer once found good stands for all later steps. Default: always. */
+  readonly shouldRevise?: ShouldRevise;
+}
+
+/**
+ * Yields the attempts y^0, y^1, ... y^steps of one turn, one round at a time, all instances side by side. An attempt that
+ * could not be judged is null, and its next round starts again from the attempt before it. An answer that was not revised
+ * is the same object as in the round before. Round k uses random numbers from `firstSequence` + k * instances on.
  */
 export async function* selfIterate(
   model: NativeModel,
@@ -17,26 +43,46 @@ export async function* selfIterate(
   environment: Environment,
   instances: readonly unknown[],
   steps: number,
-  sampling: Omit<Sampling, 'samplesPerPrompt' | 'firstSequence'>,
+  sampling: Omit<Sampling, 'samplesPerPrompt' | 'firstSequence'> & { readonly firstSequence?: number },
+  { histories, shouldRevise = () => true }: SelfIteration = {},
 ): AsyncGenerator<readonly (Attempt | null)[]> {
-  let latest: readonly (Attempt | null)[] = instances.map(() => null);
+  const latest: (Attempt | null)[] = instances.map(() => null);
+  const meanLogprobs = instances.map(() => 0);
   for (let k = 0; k <= steps; k++) {
-    const prompts = instances.map((instance, i) => {
-      const previous = latest[i]!;
-      return environment.prompt(instance, previous === null ? 'base' : 'improve', previous, []);
+    const open = [...instances.keys()].filter((i) => {
+      const attempt = latest[i]!;
+      return attempt === null || shouldRevise(attempt, meanLogprobs[i]!);
     });
-    const firstSequence = k * instances.length;
-    const sampled = await sampleAttempts(model, environment, prompts, {
-      ...sampling,
-      samplesPerPrompt: 1,
-      firstSequence,
-    });
-    const judged = await Promise.all(
-      instances.map((instance, i) => judge(environment, instance, sampled.completion(i), [])),
-    );
-    release(sampled.block);
-    const round = judged.map(({ attempt }) => attempt);
-    latest = round.map((attempt, i) => attempt ?? latest[i]!);
+    const round = [...latest];
+    if (open.length > 0) {
+      const prompts = open.map((i) => {
+        const previous = latest[i]!;
+        return environment.prompt(instances[i], previous === null ? 'base' : 'improve', previous, histories?.[i] ?? []);
+      });
+      const sampled = await sampleAttempts(model, environment, prompts, {
+        ...sampling,
+        samplesPerPrompt: 1,
+        firstSequence: (sampling.firstSequence ?? 0) + k * instances.length,
+      });
+      const judged = await Promise.all(
+        open.map((i, row) => judge(environment, instances[i], sampled.completion(row), histories?.[i] ?? [])),
+      );
+      for (const [row, i] of open.entries()) {
+        const { attempt } = judged[row]!;
+        round[i] = attempt;
+        if (attempt === null) continue;
+        latest[i] = attempt;
+        meanLogprobs[i] = meanLogprob(sampled, row);
+      }
+      release(sampled.block);
+    }
     yield round;
   }
+}
+
+const RAW_LOGPROB = GENERATED_FIELDS.findIndex(({ name }) => name === 'raw_logprob');
+
+function meanLogprob({ data, offsets, promptLength }: Sampled, row: number): number {
+  const values = data[RAW_LOGPROB]!.children[0]!.values as Float32Array;
+  return mean(Array.from(values.subarray(offsets[row]! + promptLength[row]!, offsets[row + 1]!)));
 }

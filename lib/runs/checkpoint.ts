@@ -2,7 +2,7 @@
 // beside it. Written under another name and renamed when complete, so a folder of that name is whole.
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BufferState } from '../curriculum/buffer.ts';
+import type { BufferState } from '../curriculum/buffer-state.ts';
 import type { NativeModel } from '../native/addon.ts';
 import { makeFolder, onDisk, readJson, syncFolder, writeAtomically } from './files.ts';
 
@@ -74,6 +74,12 @@ export function latestCheckpoint(folder: string, warn: (message: string) => void
   }
   return null;
 }
+
+/** Steps of the complete checkpoints, newest first. */
+export const usableSteps = (folder: string): number[] =>
+  stepFolders(folder)
+    .filter((name) => problemOf(join(folder, name)) === null)
+    .map((name) => Number(NAME.exec(name)![1]));
 
 /** Removes what a killed process left half done, and checkpoints after `step`. */
 export function tidyCheckpoints(folder: string, step: number): void {

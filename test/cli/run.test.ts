@@ -1,6 +1,15 @@
 // A small run from start to end: what is on disk, what is printed, what is refused.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mkdtempSync } from 'node:fs';
@@ -82,8 +91,36 @@ test('eval takes a run, an arm or a checkpoint, and any k', () => {
   const checkpoint = join(run, 'improve', 'checkpoints', 'step-000012');
   const one = JSON.parse(exitRl(['eval', checkpoint, '--k', '0,3', '--instances', '8', '--json']).stdout);
   assert.deepEqual(one.improve, all.improve);
-  assert.match(exitRl(['eval', run, '--step', '7']).stderr, /no checkpoint of step 7/);
+  assert.match(exitRl(['eval', run, '--step', '7']).stderr, /no checkpoint of step 7; usable steps: .*9, 12/);
 });
+
+test('eval averages samples, revises selectively and prints intervals', () => {
+  const arm = join(run, 'improve');
+  const options = ['--k', '0,2', '--instances', '8', '--samples', '3'];
+  const text = exitRl(['eval', arm, ...options]).stdout;
+  assert.match(text, /^improve\nk +quality +delta +solved/);
+  assert.match(text, /\n2 +0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]/);
+  assert.match(text, /8 held-out instances x 3 samples/);
+  const never = JSON.parse(
+    exitRl(['eval', arm, ...options, '--revise', 'selective', '--revise-below=-1000', '--json']).stdout,
+  );
+  assert.deepEqual([never.improve.points[1].revisions, never.improve.points[1].delta], [0, 0]);
+  const greedy = exitRl(['eval', arm, '--temperature', '0', '--samples', '2']);
+  assert.deepEqual([greedy.code, /greedy answers are all the same/.test(greedy.stderr)], [2, true]);
+});
+
+test('eval of a run that has no checkpoint says how to get one', () =>
+  inTemporaryFolder((other) => {
+    const path = join(other, 'run');
+    mkdirSync(path);
+    copyFileSync(join(run, 'config.yaml'), join(path, 'config.yaml'));
+    const { code, stderr } = exitRl(['eval', path]);
+    assert.equal(code, 2);
+    assert.ok(stderr.includes(`has no checkpoint yet; train it first: exit-rl train --resume ${path}`), stderr);
+    mkdirSync(join(path, 'improve'));
+    copyFileSync(join(run, 'improve', 'config.yaml'), join(path, 'improve', 'config.yaml'));
+    assert.ok(exitRl(['eval', join(path, 'improve')]).stderr.includes(`--resume ${path}\n`));
+  }));
 
 test('sample shows attempts and feedback', () => {
   const { stdout, code } = exitRl(['sample', join(run, 'improve'), '--k', '2']);

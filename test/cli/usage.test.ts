@@ -10,7 +10,7 @@ const PRESET = ['train', '--preset', 'codebreak'];
 const CASES: readonly (readonly [readonly string[], RegExp])[] = [
   [[], /say what to do/],
   [['tran'], /Did you mean train\?/],
-  [['train'], /give --config FILE or --preset NAME \(presets: codebreak/],
+  [['train'], /give --config FILE or --preset NAME \(presets: .*codebreak/],
   [['train', '--preset', 'codebrek'], /unknown preset "codebrek" \(did you mean "codebreak"\?\)/],
   [['train', '--preset'], /Not enough arguments following: preset/],
   [['train', '--config', 'no-such.yaml'], /cannot read the configuration no-such\.yaml/],
@@ -26,6 +26,12 @@ const CASES: readonly (readonly [readonly string[], RegExp])[] = [
   [['eval', 'no-such-run'], /there is no run no-such-run/],
   [['eval', '.', '--k', '1,x'], /--k x: expected a whole number/],
   [['eval', '.', '--instances', '0'], /--instances 0: expected a whole number of at least 1/],
+  [['eval', '.', '--samples', '0'], /--samples 0: expected a whole number of at least 1/],
+  [
+    ['eval', '.', '--revise', 'selectiv'],
+    /--revise selectiv: expected always or selective \(did you mean "selective"\?\)/,
+  ],
+  [['eval', '.', '--revise', 'selective', '--revise-below', '0.5'], /--revise-below 0\.5: expected .* at most 0/],
   [['sample', '.', '--temperature', '-1'], /--temperature -1: expected a number of at least 0/],
 ];
 
