@@ -103,4 +103,14 @@ export class Random {
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)]!;
   }
+
+  /** The items in random order, every order equally likely. */
+  shuffled<T>(items: readonly T[]): T[] {
+    const order = [...items];
+    for (let i = order.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return order;
+  }
 }

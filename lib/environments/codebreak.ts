@@ -1,20 +1,14 @@
 // codebreak: guess a hidden code of L symbols out of K. The request shows a noisy hint; after an attempt every position
 // is marked hit, too low or too high. One answer can hardly beat the hint, revising with feedback can reach all hits.
 import { z } from 'zod';
-import { Random } from '../rng.ts';
+import type { Random } from '../rng.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
 import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
+import { demonstrate, drawInSplit, FIRST, fixedLength, fixedPrompt, MASK, NAMES, type Sizes } from './fixed-prompt.ts';
 
-const SEPARATOR = 1;
-const FIRST_ANSWER = 2;
-const REVISE = 3;
-const MASK = 4;
-/** Token of symbol 0; the feedback marks follow the symbols. Token 0 is padding. */
-const SYMBOL = 5;
+/** Token of symbol 0; the feedback marks follow the symbols. */
+const SYMBOL = FIRST;
 const MARK = { hit: 0, low: 1, high: 2 } as const;
-
-/** One code in so many is held out. */
-const HELD_OUT_SHARE = 8;
 
 const settings = z
   .strictObject({
@@ -39,10 +33,6 @@ interface Code {
   readonly hint: readonly number[];
 }
 
-/** Whether a code is held out is a property of its symbols, so the splits cannot meet. */
-const isHeldOut = (code: readonly number[]): boolean =>
-  new Random(0, 'codebreak', ...code).uint32() % HELD_OUT_SHARE === 0;
-
 class Codebreak implements Environment<Code> {
   readonly name = 'codebreak';
   readonly vocabularySize: number;
@@ -54,40 +44,33 @@ class Codebreak implements Environment<Code> {
   readonly #length: number;
   readonly #symbols: number;
   readonly #hint: number;
+  readonly #sizes: Sizes;
 
   constructor({ length, symbols, hint }: Settings) {
     this.#length = length;
     this.#symbols = symbols;
     this.#hint = hint;
     this.vocabularySize = SYMBOL + symbols + 3;
-    this.promptTokens = 3 * length + 2;
+    this.#sizes = { answer: length, feedback: length };
+    this.promptTokens = fixedLength(length, this.#sizes);
     this.attempt = { maxTokens: length, stopTokens: [], stopSequences: [] };
     this.levels = { chance: 1 / symbols, 'copy of the hint': hint + (1 - hint) / symbols };
   }
 
   task(number: number, split: Split): Code {
-    const random = new Random(number, 'codebreak', split);
-    let code: number[];
-    do code = this.#randomSymbols(random);
-    while (isHeldOut(code) !== (split === 'held_out'));
-    return { code, hint: code.map((symbol) => (random.chance(this.#hint) ? symbol : random.below(this.#symbols))) };
+    const draw = (random: Random): Code => {
+      const code = this.#randomSymbols(random);
+      return { code, hint: code.map((symbol) => (random.chance(this.#hint) ? symbol : random.below(this.#symbols))) };
+    };
+    return drawInSplit(this.name, number, split, draw, ({ code }) => code);
   }
 
   key({ code }: Code): string {
     return code.join(' ');
   }
 
-  /** mode, hint, previous attempt, feedback, separator: every prompt has the same length. */
   prompt({ hint }: Code, mode: Mode, previous: Attempt | null): Int32Array {
-    const tokens = new Int32Array(this.promptTokens).fill(MASK);
-    tokens[0] = mode === 'base' ? FIRST_ANSWER : REVISE;
-    tokens.set(this.#tokens(hint), 1);
-    if (previous !== null) {
-      tokens.set(previous.tokens.subarray(0, this.#length), 1 + this.#length);
-      tokens.set(previous.feedback, 1 + 2 * this.#length);
-    }
-    tokens[this.promptTokens - 1] = SEPARATOR;
-    return tokens;
+    return fixedPrompt(mode, Array.from(this.#tokens(hint)), previous, this.#sizes);
   }
 
   judge({ code }: Code, answer: Int32Array): Verdict {
@@ -112,28 +95,29 @@ class Codebreak implements Environment<Code> {
   }
 
   /**
-   * Half first answers, half revisions, by a clumsy teacher. First answers copy the hint half of the time and guess
-   * otherwise; a revision mostly keeps hits and moves misses to somewhere on the right side.
+   * First answers copy the hint half of the time and guess otherwise; a revision mostly keeps hits and moves misses to
+   * somewhere on the right side.
    */
   demonstration(random: Random): Demonstration {
     const instance = this.task(random.uint32(), 'train');
-    if (random.chance(0.5)) {
-      return { prompt: this.prompt(instance, 'base', null), answer: this.#tokens(this.#firstAnswer(instance, random)) };
-    }
-    const before = random.chance(0.5) ? this.#firstAnswer(instance, random) : this.#partlyRight(instance, random);
-    const tokens = this.#tokens(before);
-    const verdict = this.judge(instance, tokens);
-    if (verdict.status === 'infrastructure_error') throw new Error(verdict.reason);
-    const previous = { tokens, feedback: verdict.feedback, quality: verdict.quality };
-    const after = before.map((symbol, i) => this.#revise(symbol, instance.code[i]!, random));
-    return { prompt: this.prompt(instance, 'improve', previous), answer: this.#tokens(after) };
+    const answer = (): Int32Array => this.#tokens(this.#firstAnswer(instance, random));
+    return demonstrate(
+      {
+        prompt: (mode, previous) => this.prompt(instance, mode, previous),
+        judge: (tokens) => this.judge(instance, tokens),
+        answer,
+        draft: () => (random.chance(0.5) ? answer() : this.#tokens(this.#partlyRight(instance, random))),
+        revise: ({ tokens }) =>
+          tokens.map((token, i) => SYMBOL + this.#revise(token - SYMBOL, instance.code[i]!, random)),
+      },
+      random,
+    );
   }
 
   show(tokens: Int32Array): string {
-    const names = ['pad', '|', 'answer', 'revise', '_'];
     const marks = ['=', '<', '>'];
     return Array.from(tokens, (token) => {
-      if (token < SYMBOL) return names[token] ?? '?';
+      if (token < SYMBOL) return NAMES[token] ?? '?';
       if (token < SYMBOL + this.#symbols) return String(token - SYMBOL);
       return marks[token - SYMBOL - this.#symbols] ?? '?';
     }).join(' ');

@@ -1,8 +1,16 @@
 // Every environment, by name. One line each; configuration, help and conformance tests read this list.
+import { clerk } from './clerk.ts';
 import { codebreak } from './codebreak.ts';
+import { colour } from './colour.ts';
+import { sort } from './sort.ts';
+import { tune } from './tune.ts';
 
 export const ENVIRONMENTS = {
   codebreak,
+  sort,
+  tune,
+  colour,
+  clerk,
 };
 
 export type EnvironmentName = keyof typeof ENVIRONMENTS;

@@ -5,8 +5,9 @@ import { codebreak } from '../../lib/environments/codebreak.ts';
 import { mean } from '../../lib/statistics.ts';
 import type { Attempt } from '../../lib/types.ts';
 
-const SYMBOL = 5;
-const [HIT, LOW, HIGH] = [15, 16, 17];
+const SYMBOL = 6;
+const MASK = 5;
+const [HIT, LOW, HIGH] = [16, 17, 18];
 const environment = createEnvironment(codebreak.settings.parse({ name: 'codebreak' }));
 const quality = (instance: unknown, tokens: Int32Array): number =>
   (environment.judge(instance, tokens, []) as { quality: number }).quality;
@@ -29,18 +30,20 @@ test('a wrong symbol or length is invalid and worth nothing, but the rest of the
   answer[3] = HIT; // not a symbol
   const verdict = environment.judge(instance, answer, []) as { status: string; quality: number; feedback: Int32Array };
   assert.deepEqual([verdict.status, verdict.quality], ['invalid', 0]);
-  assert.deepEqual([...verdict.feedback], [HIT, HIT, HIT, 4, HIT, HIT]);
+  assert.deepEqual([...verdict.feedback], [HIT, HIT, HIT, MASK, HIT, HIT]);
   for (const length of [0, 5, 7]) assert.equal(quality(instance, new Int32Array(length).fill(SYMBOL)), 0);
 });
 
 test('the prompt holds mode, hint, previous attempt and feedback in fixed places', () => {
   const instance = environment.task(3, 'held_out') as { hint: number[] };
   const base = environment.prompt(instance, 'base', null, []);
-  assert.deepEqual([...base], [2, ...instance.hint.map((s) => s + SYMBOL), ...new Array<number>(12).fill(4), 1]);
+  assert.deepEqual([...base], [2, ...instance.hint.map((s) => s + SYMBOL), ...new Array<number>(12).fill(MASK), 1]);
   const tokens = environment.reference(instance, []);
   const previous: Attempt = { tokens, feedback: new Int32Array(6).fill(HIT), quality: 1 };
   const improve = environment.prompt(instance, 'improve', previous, []);
   assert.deepEqual([...improve], [3, ...base.subarray(1, 7), ...tokens, ...previous.feedback, 1]);
+  const diverge = environment.prompt(instance, 'diverge', previous, []);
+  assert.deepEqual([...diverge], [4, ...improve.subarray(1)]);
 });
 
 test('copying the hint scores what the level says; demonstrated first answers score less', () => {

@@ -1,0 +1,243 @@
+// clerk: several turns of bookkeeping with one tool. The ledger holds a digit in each of R registers; every turn asks for a
+// change of the state that the turns before should have left. The answer is a call of the tool: for each register a digit to
+// write, or "keep". The ledger returns its new state with an auditor's tick or cross for every register. A wrong call that
+// stands leaves a wrong ledger to the turns after it.
+import { z } from 'zod';
+import type { Random } from '../rng.ts';
+import type { Attempt, Mode, Split, Verdict } from '../types.ts';
+import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
+import {
+  demonstrate,
+  drawInSplit,
+  estimate,
+  FIRST,
+  fixedLength,
+  fixedPrompt,
+  judged,
+  MASK,
+  NAMES,
+  type Sizes,
+} from './fixed-prompt.ts';
+
+/** Digits, then the words of calls and audits, then instructions, then register numbers. */
+const DIGIT = FIRST;
+const KEEP = DIGIT + 10;
+const RIGHT = KEEP + 1;
+const WRONG = KEEP + 2;
+const INSTRUCTION = KEEP + 3;
+
+const settings = z.strictObject({
+  name: z.literal('clerk'),
+  registers: z.int().min(2).max(32).default(4).describe('Registers of the ledger (R)'),
+  turns: z.int().min(1).max(16).default(3).describe('Requests of an episode'),
+  audit: z.boolean().default(true).describe('The ledger tells which of its registers are right'),
+});
+
+type Settings = z.infer<typeof settings>;
+type State = readonly number[];
+
+interface Instruction {
+  readonly word: string;
+  /** What its two arguments are. */
+  readonly arguments: readonly ('register' | 'digit' | 'none')[];
+  run(state: State, a: number, b: number): State;
+}
+
+const put = (state: State, register: number, value: number): State => state.with(register, value % 10);
+const INSTRUCTIONS: readonly Instruction[] = [
+  { word: 'add', arguments: ['register', 'digit'], run: (state, a, b) => put(state, a, state[a]! + b) },
+  { word: 'copy', arguments: ['register', 'register'], run: (state, a, b) => put(state, b, state[a]!) },
+  {
+    word: 'swap',
+    arguments: ['register', 'register'],
+    run: (state, a, b) => put(put(state, a, state[b]!), b, state[a]!),
+  },
+  { word: 'raise all', arguments: ['digit', 'none'], run: (state, a) => state.map((value) => (value + a) % 10) },
+  {
+    word: 'double largest',
+    arguments: ['none', 'none'],
+    run: (state) => {
+      const largest = Math.max(...state);
+      return put(state, state.indexOf(largest), 2 * largest);
+    },
+  },
+];
+
+interface Request {
+  readonly instruction: number;
+  readonly a: number;
+  readonly b: number;
+}
+
+interface Errand {
+  readonly initial: State;
+  readonly requests: readonly Request[];
+}
+
+class Clerk implements Environment<Errand> {
+  readonly name = 'clerk';
+  readonly vocabularySize: number;
+  readonly promptTokens: number;
+  readonly turns: number;
+  readonly attempt: Environment['attempt'];
+  readonly selfIterationReward = 'plain';
+  readonly levels: Environment['levels'];
+  readonly #registers: number;
+  readonly #audit: boolean;
+  readonly #sizes: Sizes;
+
+  constructor({ registers, turns, audit }: Settings) {
+    this.#registers = registers;
+    this.#audit = audit;
+    this.turns = turns;
+    this.#sizes = { answer: registers, feedback: 2 * registers };
+    this.vocabularySize = this.#register(registers);
+    this.promptTokens = fixedLength(3 + 2 * registers, this.#sizes);
+    this.attempt = { maxTokens: registers, stopTokens: [], stopSequences: [] };
+    this.levels = {
+      chance: this.#level((random) => DIGIT + random.below(11)),
+      'nothing written': this.#level(() => KEEP),
+    };
+  }
+
+  task(number: number, split: Split): Errand {
+    const draw = (random: Random): Errand => ({
+      initial: Array.from({ length: this.#registers }, () => random.below(10)),
+      requests: Array.from({ length: this.turns }, () => this.#request(random)),
+    });
+    return drawInSplit(this.name, number, split, draw, ({ initial }) => initial);
+  }
+
+  key({ initial, requests }: Errand): string {
+    return [initial.join(' '), ...requests.map(({ instruction, a, b }) => `${instruction} ${a} ${b}`)].join(', ');
+  }
+
+  /** The request is the instruction with the ledger as the calls that stand have left it. */
+  prompt(errand: Errand, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array {
+    const { instruction, a, b } = errand.requests[history.length]!;
+    const words = INSTRUCTIONS[instruction]!.arguments.map((kind, i) => {
+      const value = i === 0 ? a : b;
+      return kind === 'none' ? MASK : kind === 'digit' ? DIGIT + value : this.#register(value);
+    });
+    const ledger = this.#report(standing(errand, history), truth(errand, history.length));
+    return fixedPrompt(mode, [INSTRUCTION + instruction, ...words, ...ledger], previous, this.#sizes);
+  }
+
+  judge(errand: Errand, answer: Int32Array, history: readonly Attempt[]): Verdict {
+    const before = standing(errand, history);
+    const target = truth(errand, history.length + 1);
+    const valid = isCall(answer, this.#registers);
+    const after = valid ? call(before, answer) : before;
+    const right = after.filter((value, register) => value === target[register]).length;
+    return {
+      status: valid ? 'valid' : 'invalid',
+      quality: valid ? right / this.#registers : 0,
+      feedback: Int32Array.from(this.#report(after, target)),
+    };
+  }
+
+  /** Writes whatever the ledger should hold, so it also repairs what earlier turns left. */
+  reference(errand: Errand, history: readonly Attempt[]): Int32Array {
+    return this.#writes(standing(errand, history), truth(errand, history.length + 1));
+  }
+
+  /** A teacher who carries out the request on the ledger as it stands, with slips. */
+  demonstration(random: Random): Demonstration {
+    const errand = this.task(random.uint32(), 'train');
+    const history: Attempt[] = [];
+    const slip = (token: number, probability: number): number =>
+      random.chance(probability) ? DIGIT + random.below(11) : token;
+    const partlyRight = (): Int32Array => {
+      const share = random.uniform();
+      return this.reference(errand, history).map((token) => slip(token, share));
+    };
+    for (let turn = random.below(this.turns); turn > 0; turn--) {
+      history.push(judged(partlyRight(), (tokens) => this.judge(errand, tokens, history)));
+    }
+    const state = standing(errand, history);
+    const call = this.#writes(state, run(errand.requests[history.length]!, state));
+    const answer = (): Int32Array => call.map((token) => slip(token, token === KEEP ? 0.1 : 0.4));
+    return demonstrate(
+      {
+        prompt: (mode, previous) => this.prompt(errand, mode, previous, history),
+        judge: (tokens) => this.judge(errand, tokens, history),
+        answer,
+        draft: () => (random.chance(0.5) ? answer() : partlyRight()),
+        revise: ({ tokens, feedback }) =>
+          tokens.map((token, register) =>
+            feedback[this.#registers + register] === WRONG ? slip(call[register]!, 0.6) : slip(token, 0.1),
+          ),
+      },
+      random,
+    );
+  }
+
+  show(tokens: Int32Array): string {
+    const words = ['keep', 'right', 'wrong', ...INSTRUCTIONS.map(({ word }) => word)];
+    return Array.from(tokens, (token) => {
+      if (token < DIGIT) return NAMES[token] ?? '?';
+      if (token < KEEP) return String(token - DIGIT);
+      return words[token - KEEP] ?? `r${token - this.#register(0)}`;
+    }).join(' ');
+  }
+
+  #register(number: number): number {
+    return INSTRUCTION + INSTRUCTIONS.length + number;
+  }
+
+  #request(random: Random): Request {
+    const instruction = random.below(INSTRUCTIONS.length);
+    const a = random.below(this.#registers);
+    const other = (a + 1 + random.below(this.#registers - 1)) % this.#registers;
+    const digit = 1 + random.below(9); // every request changes something
+    const [first, second] = INSTRUCTIONS[instruction]!.arguments;
+    return {
+      instruction,
+      a: first === 'register' ? a : first === 'digit' ? digit : 0,
+      b: second === 'register' ? other : second === 'digit' ? digit : 0,
+    };
+  }
+
+  #report(state: State, target: State): number[] {
+    const marks = state.map((value, i) => (this.#audit ? (value === target[i] ? RIGHT : WRONG) : MASK));
+    return [...state.map((value) => DIGIT + value), ...marks];
+  }
+
+  #writes(before: State, after: State): Int32Array {
+    return Int32Array.from(after, (value, register) => (value === before[register] ? KEEP : DIGIT + value));
+  }
+
+  /** Mean quality of whole episodes of calls of such tokens. */
+  #level(token: (random: Random) => number): number {
+    return estimate((number, random) => {
+      const errand = this.task(number, 'train');
+      const history: Attempt[] = [];
+      while (history.length < this.turns) {
+        const tokens = Int32Array.from({ length: this.#registers }, () => token(random));
+        history.push(judged(tokens, () => this.judge(errand, tokens, history)));
+      }
+      return history.reduce((sum, { quality }) => sum + quality, 0) / this.turns;
+    });
+  }
+}
+
+const run = ({ instruction, a, b }: Request, state: State): State => INSTRUCTIONS[instruction]!.run(state, a, b);
+
+/** The state after so many turns as it should be. */
+const truth = ({ initial, requests }: Errand, turns: number): State =>
+  requests.slice(0, turns).reduce((state, request) => run(request, state), initial);
+
+const isCall = (tokens: Int32Array, registers: number): boolean =>
+  tokens.length === registers && tokens.every((token) => token >= DIGIT && token <= KEEP);
+
+const call = (state: State, tokens: Int32Array): State =>
+  state.map((value, register) => (tokens[register] === KEEP ? value : tokens[register]! - DIGIT));
+
+/** The state that the standing calls have left; the ledger ignores what is no call. */
+const standing = ({ initial }: Errand, history: readonly Attempt[]): State =>
+  history.reduce((state, { tokens }) => (isCall(tokens, state.length) ? call(state, tokens) : state), initial);
+
+export const clerk: EnvironmentType<Settings> & { readonly settings: typeof settings } = {
+  settings,
+  create: (difficulty) => new Clerk(difficulty) as Environment,
+};
