@@ -33,7 +33,7 @@ export function hashedNgrams(tokens: Int32Array): Float32Array {
     let hash = 2166136261; // FNV-1a
     for (let n = 0; n < LONGEST && start + n < tokens.length; n++) {
       hash = Math.imul(hash ^ tokens[start + n]!, 16777619) >>> 0;
-      counts[(hash ^ (hash >>> 15)) % BUCKETS]! += 1;
+      counts[((hash ^ (hash >>> 15)) >>> 0) % BUCKETS]! += 1;
       total++;
     }
   }

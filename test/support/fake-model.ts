@@ -42,6 +42,15 @@ export class FakeModel {
     return { columns: block(rows, settings.maxNewTokens), stats };
   }
 
+  /** The last token and the mean of all tokens. */
+  async embed(batch: ColumnDescription): Promise<Float32Array> {
+    const { offsets, values } = listOf(batch, 'tokens');
+    return Float32Array.from({ length: 2 * batch.length }, (_, i) => {
+      const row = values.subarray(offsets[i >> 1]!, offsets[(i >> 1) + 1]!);
+      return i % 2 === 0 ? row.at(-1)! : row.reduce((sum, x) => sum + x) / row.length;
+    });
+  }
+
   async accumulate(batch: ColumnDescription): Promise<TrainMetrics> {
     this.batches.push(batch);
     const advantage = batch.children.find(({ name }) => name === 'advantage')!.buffers.at(-1) as Float32Array;
