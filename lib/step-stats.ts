@@ -13,29 +13,37 @@ export function stepStats(step: number, groups: readonly Group[], update: Policy
   const { train, optimizer, lr } = update;
   const attempts = groups.reduce((n, group) => n + group.attempts.length, 0);
   const base = groups.filter(({ task }) => task.mode === 'base');
+  const diverge = groups.filter(({ task }) => task.mode === 'diverge');
   const improve = groups.filter(({ task }) => task.mode === 'improve');
   const gains = improve.flatMap((group) => qualities([group]).map((quality) => quality - group.task.previous!.quality));
   const flat = groups.filter(({ rewards }) => variance(known(rewards)) === 0).length;
-  const scores = buffer.entries.map(({ score }) => score);
+  const replayed = groups.filter(({ task }) => task.entry !== null);
+  const { facts } = buffer;
   return {
     step: step + 1,
     reward: meanOrNull(groups.flatMap(({ rewards }) => known(rewards))),
     quality: meanOrNull(qualities(groups)),
     qualityBase: meanOrNull(qualities(base)),
     qualityImprove: meanOrNull(qualities(improve)),
+    qualityDiverge: meanOrNull(qualities(diverge)),
     improvement: meanOrNull(gains),
     invalid: groups.reduce((n, group) => n + group.invalid, 0) / attempts,
     unjudged: groups.reduce((n, group) => n + group.attempts.filter((attempt) => attempt === null).length, 0),
     zeroVariance: flat / groups.length,
     depth: mean(groups.map(({ task }) => task.depth)),
-    replayed: groups.filter(({ task }) => task.entry !== null).length / groups.length,
+    depthMax: Math.max(...groups.map(({ task }) => task.depth)),
+    startTurn: mean(groups.map(({ task }) => task.history.length)),
+    replayed: replayed.length / groups.length,
+    replayedBorn: meanOrNull(known(replayed.map(({ task }) => task.born))),
     instances: new Set(groups.map(({ task }) => task.instance)).size,
     bufferSize: buffer.size,
-    bufferScore: meanOrNull(scores),
-    bufferScoreMin: scores.length === 0 ? null : Math.min(...scores),
-    bufferScoreMax: scores.length === 0 ? null : Math.max(...scores),
-    bufferDepth: meanOrNull(buffer.entries.map(({ depth }) => depth)),
-    bufferAge: meanOrNull(buffer.entries.map(({ born }) => step - born)),
+    bufferInstances: facts.instances,
+    bufferScore: facts.meanScore,
+    bufferScoreMin: buffer.minScore,
+    bufferScoreMax: facts.maxScore,
+    ...Object.fromEntries(facts.histogram.map((entries, bin) => [`bufferScoreBin${bin}`, entries])),
+    bufferDepth: facts.meanDepth,
+    bufferAge: facts.meanBorn === null ? null : step - facts.meanBorn,
     tokens: train.tokens,
     loss: train.loss,
     entropy: train.entropy,

@@ -38,6 +38,8 @@ export interface Task {
   readonly history: readonly Attempt[];
   /** The buffer entry it was drawn from; null for a fresh base task. */
   readonly entry: number | null;
+  /** Step of the run in which that entry was made; null for a fresh base task. */
+  readonly born: number | null;
 }
 
 /** The attempts at one task, which share its prompt. */

@@ -1,6 +1,7 @@
 // The one description of a configuration: types, defaults, help, JSON Schema and error messages come from here.
 import { z } from 'zod';
 import { ALGORITHMS, type AlgorithmName } from '../algorithms/registry.ts';
+import { SAMPLING } from '../curriculum/sampling.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
 import { EMBEDDERS, type EmbedderName } from '../diversity/embedders.ts';
 import { ENVIRONMENTS, type EnvironmentName } from '../environments/registry.ts';
@@ -79,18 +80,49 @@ const curriculum = z
     diverge: share
       .default(0.2)
       .describe('Probability that a self-iteration step is a divergence step (p_div), where the strategy has them'),
+    sampling: z
+      .enum(SAMPLING)
+      .default('softmax')
+      .describe(
+        'softmax: P ~ exp(kappa S). rank: P ~ rank(S)^(-1/beta) (PLR). top: uniform over the topK highest (SFL)',
+      ),
     kappa: z.number().min(0).max(500).default(10).describe('Inverse temperature of the softmax over scores'),
+    beta: z.number().positive().default(0.1).describe('Temperature of sampling by rank'),
+    topK: count.nullable().default(null).describe('How many of the highest scores are sampled (sampling: top)'),
+    staleness: share
+      .default(0)
+      .describe('Share of replays drawn by the steps since the score was measured, not by score (rho of PLR)'),
+    decay: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1)
+      .describe(
+        'What a score is still worth one step after it was measured: a factor on the weight, or on S where ranked',
+      ),
     children: z.enum(['all', 'best', 'random']).default('all').describe('Attempts of a group that become start points'),
     rescore: z.boolean().default(true).describe('A replayed start point takes the score just measured'),
     maxDepth: count.nullable().default(null).describe('Deepest start point; null: any'),
     maxAge: count.nullable().default(null).describe('Steps after which a start point leaves the buffer; null: never'),
     instances: count.nullable().default(null).describe('Training instances; null: unlimited'),
   })
-  .refine((c) => c.minimum <= c.capacity, { error: 'minimum exceeds capacity: no replay ever', path: ['minimum'] });
+  .refine((c) => c.minimum <= c.capacity, { error: 'minimum exceeds capacity: no replay ever', path: ['minimum'] })
+  .refine((c) => c.sampling !== 'top' || c.topK !== null, {
+    error: 'sampling the top needs topK: how many of the highest scores',
+    path: ['topK'],
+  })
+  .refine((c) => c.topK === null || c.topK <= c.capacity, {
+    error: 'topK exceeds capacity: there are never so many entries',
+    path: ['topK'],
+  });
 
 const rollout = z.strictObject({
   groups: count.default(32).describe('Prompts per step'),
-  groupSize: z.int().min(2).default(8).describe('Attempts per prompt (G)'),
+  groupSize: z
+    .int()
+    .min(2, 'a group needs at least two attempts: the variance of a single return says nothing')
+    .default(8)
+    .describe('Attempts per prompt (G)'),
   temperature: z.number().positive().default(1),
   topK: z.int().min(0).default(0).describe('Keep the k most likely tokens; 0: all'),
   topP: z.number().positive().max(1).default(1),

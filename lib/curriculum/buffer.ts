@@ -1,57 +1,53 @@
-// The task buffer: the N start points with the highest learnability, drawn by a softmax over it. A heap finds the
-// lowest score and a tree of sums the drawn entry, so every operation takes O(log N).
-import { SumTree } from './sum-tree.ts';
+// The task buffer: the N start points with the highest learnability, and the draw of one of them. Heaps find what has to
+// leave and samplers what is drawn, so every operation takes O(log N).
+import { BufferFacts } from './buffer-facts.ts';
+import { type BufferState, restoreEntries, saveEntries } from './buffer-state.ts';
+import type { Entry } from './entry.ts';
+import { type Sampler, StalenessSampler } from './samplers.ts';
+import { type SamplingSettings, scoreSampler } from './sampling.ts';
 import { SlotHeap } from './slot-heap.ts';
-import type { Attempt } from '../types.ts';
+import type { SlotIndex } from './slot-index.ts';
 
-/** A start point. */
-export interface Entry {
-  /** Counts insertions: the older of two entries has the smaller one. */
-  readonly id: number;
-  readonly instance: number;
-  /** Index of the iterate that a step from here makes. */
-  readonly depth: number;
-  /** The answer shown to that step; null for a base task. */
-  readonly previous: Attempt | null;
-  /** The answers that stand from earlier turns. */
-  readonly history: readonly Attempt[];
-  /** Variance of the returns of a group: measured from here, or the parent's. */
-  readonly score: number;
-  /** Step of the run in which it entered. */
-  readonly born: number;
-  /** Step in which the score was measured (the parent's measurement, where inherited). */
-  readonly scored: number;
+export interface BufferSettings extends Partial<SamplingSettings> {
+  /** Most entries (N). */
+  readonly capacity: number;
 }
 
-/** What a buffer is besides its capacity and kappa, as JSON; resumes exactly. */
-export interface BufferState {
-  readonly nextId: number;
-  /** Each attempt once, however many entries start from it. */
-  readonly attempts: readonly { tokens: readonly number[]; feedback: readonly number[]; quality: number }[];
-  /** In slot order; `previous` and `history` are indices into `attempts`. */
-  readonly entries: readonly (Omit<Entry, 'previous' | 'history'> & {
-    readonly previous: number | null;
-    readonly history: readonly number[];
-  })[];
-}
+const PLAIN: SamplingSettings = { sampling: 'softmax', kappa: 10, beta: 0.1, topK: null, decay: 1, staleness: 0 };
 
 export class TaskBuffer {
   readonly capacity: number;
-  readonly kappa: number;
-  #slots: Entry[] = [];
-  #slotOf = new Map<number, number>();
-  #nextId = 0;
-  readonly #weights: SumTree;
+  readonly facts: BufferFacts;
+  readonly #staleness: number;
+  readonly #slots: Entry[] = [];
+  readonly #slotOf = new Map<number, number>();
   readonly #lowest: SlotHeap;
+  readonly #oldest: SlotHeap;
+  readonly #byScore: Sampler;
+  readonly #byAge: Sampler;
+  readonly #indexes: readonly SlotIndex[];
+  #nextId = 0;
+  #measured = 0;
 
-  constructor(capacity: number, kappa: number) {
+  /** Of the settings only the capacity is needed; those of sampling default to a softmax over scores and nothing else. */
+  constructor({ capacity, ...settings }: BufferSettings) {
+    const sampling = { ...PLAIN, ...settings };
+    const entry = (slot: number): Entry => this.#slots[slot]!;
     this.capacity = capacity;
-    this.kappa = kappa;
-    this.#weights = new SumTree(capacity);
-    this.#lowest = new SlotHeap((a, b) => {
-      const [x, y] = [this.#slots[a]!, this.#slots[b]!];
+    this.facts = new BufferFacts(capacity, entry);
+    this.#staleness = sampling.staleness;
+    this.#lowest = new SlotHeap(capacity, (a, b) => {
+      const [x, y] = [entry(a), entry(b)];
       return x.score === y.score ? x.id < y.id : x.score < y.score;
     });
+    this.#oldest = new SlotHeap(capacity, (a, b) => {
+      const [x, y] = [entry(a), entry(b)];
+      return x.born === y.born ? x.id < y.id : x.born < y.born;
+    });
+    this.#byScore = scoreSampler(capacity, sampling, entry);
+    const now = (): number => this.#measured + 1; // draws of a step come before its measurements
+    this.#byAge = new StalenessSampler(capacity, (slot) => entry(slot).scored, now);
+    this.#indexes = [this.#lowest, this.#oldest, this.#byScore, this.#byAge, this.facts];
   }
 
   get size(): number {
@@ -63,96 +59,79 @@ export class TaskBuffer {
     return this.#slots;
   }
 
+  get minScore(): number | null {
+    return this.size === 0 ? null : this.#slots[this.#lowest.first]!.score;
+  }
+
   /** Adds an entry. A full buffer replaces its lowest score, the oldest among equals, unless the newcomer is lower still. */
   insert(start: Omit<Entry, 'id'>): boolean {
+    this.#measured = Math.max(this.#measured, start.scored);
     const full = this.size === this.capacity;
     const slot = full ? this.#lowest.first : this.size;
     if (full && start.score < this.#slots[slot]!.score) return false;
-    const entry = { ...start, id: this.#nextId++ };
-    if (full) this.#slotOf.delete(this.#slots[slot]!.id);
-    this.#place(slot, entry);
-    if (full) this.#lowest.update(slot);
-    else this.#lowest.push(slot);
+    if (full) this.#clear(slot);
+    this.#fill(slot, { ...start, id: this.#nextId++ });
     return true;
   }
 
   /** Gives an entry a new score; false when it has been replaced meanwhile. */
   rescore(id: number, score: number, step: number): boolean {
+    this.#measured = Math.max(this.#measured, step);
     const slot = this.#slotOf.get(id);
     if (slot === undefined) return false;
-    this.#place(slot, { ...this.#slots[slot]!, score, scored: step });
-    this.#lowest.update(slot);
+    const entry = this.#clear(slot);
+    this.#fill(slot, { ...entry, score, scored: step });
     return true;
   }
 
   /** Drops entries that entered before a step: attempts of a policy that is long gone. */
   expire(step: number): void {
-    if (!this.#slots.some(({ born }) => born < step)) return;
-    this.#fill(this.#slots.filter(({ born }) => born >= step));
+    while (this.size > 0 && this.#slots[this.#oldest.first]!.born < step) this.#drop(this.#oldest.first);
   }
 
-  /** The entry at `u` in [0, 1) of the distribution P_i ~ exp(kappa S_i). */
+  /** The entry at `u` in [0, 1) of the distribution: by age below rho, by score above. */
   sample(u: number): Entry {
-    const entry = this.#slots[this.#weights.find(u * this.#weights.total)];
-    if (entry === undefined) throw new RangeError('the task buffer is empty');
-    return entry;
+    if (this.size === 0) throw new RangeError('the task buffer is empty');
+    const rho = this.#staleness;
+    return this.#slots[u < rho ? this.#byAge.draw(u / rho) : this.#byScore.draw((u - rho) / (1 - rho))]!;
   }
 
   /** Probability of each entry, in slot order. */
   probabilities(): number[] {
-    return this.#slots.map((_, slot) => this.#weights.get(slot) / this.#weights.total);
+    const rho = this.#staleness;
+    return this.#slots.map((_, slot) => rho * this.#byAge.share(slot) + (1 - rho) * this.#byScore.share(slot));
   }
 
   save(): BufferState {
-    const numbers = new Map<Attempt, number>();
-    const numberOf = (attempt: Attempt): number => {
-      if (!numbers.has(attempt)) numbers.set(attempt, numbers.size);
-      return numbers.get(attempt)!;
-    };
-    const entries = this.#slots.map((entry) => ({
-      ...entry,
-      previous: entry.previous === null ? null : numberOf(entry.previous),
-      history: entry.history.map(numberOf),
-    }));
-    const attempts = Array.from(numbers.keys(), ({ tokens, feedback, quality }) => ({
-      tokens: [...tokens],
-      feedback: [...feedback],
-      quality,
-    }));
-    return { nextId: this.#nextId, attempts, entries };
+    return { nextId: this.#nextId, measured: this.#measured, ...saveEntries(this.#slots) };
   }
 
   /** Slots are kept, since the draw depends on their order. */
   restore(state: BufferState): void {
-    const attempts = state.attempts.map(({ tokens, feedback, quality }) => ({
-      tokens: Int32Array.from(tokens),
-      feedback: Int32Array.from(feedback),
-      quality,
-    }));
+    while (this.size > 0) this.#drop(this.size - 1);
     this.#nextId = state.nextId;
-    this.#fill(
-      state.entries.slice(0, this.capacity).map((entry) => ({
-        ...entry,
-        previous: entry.previous === null ? null : attempts[entry.previous]!,
-        history: entry.history.map((index) => attempts[index]!),
-      })),
-    );
+    this.#measured = state.measured;
+    for (const [slot, entry] of restoreEntries(state).slice(0, this.capacity).entries()) this.#fill(slot, entry);
   }
 
-  #fill(entries: readonly Entry[]): void {
-    this.#slots = [];
-    this.#slotOf.clear();
-    this.#weights.clear();
-    this.#lowest.clear();
-    for (const [slot, entry] of entries.entries()) {
-      this.#place(slot, entry);
-      this.#lowest.push(slot);
-    }
+  /** Empties a slot; the last entry moves there, so that no gap is left. */
+  #drop(slot: number): void {
+    const last = this.size - 1;
+    this.#clear(slot);
+    if (slot !== last) this.#fill(slot, this.#clear(last));
+    this.#slots.length = last;
   }
 
-  #place(slot: number, entry: Entry): void {
+  #fill(slot: number, entry: Entry): void {
     this.#slots[slot] = entry;
     this.#slotOf.set(entry.id, slot);
-    this.#weights.set(slot, Math.exp(this.kappa * (entry.score - 1))); // scores lie in [0, 1]: no overflow
+    for (const index of this.#indexes) index.add(slot);
+  }
+
+  #clear(slot: number): Entry {
+    const entry = this.#slots[slot]!;
+    for (const index of this.#indexes) index.remove(slot);
+    this.#slotOf.delete(entry.id);
+    return entry;
   }
 }

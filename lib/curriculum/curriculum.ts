@@ -3,6 +3,7 @@ import type { Random } from '../rng.ts';
 import { known, variance } from '../statistics.ts';
 import type { Group, Task } from '../types.ts';
 import type { TaskBuffer } from './buffer.ts';
+import { historyOf } from './entry.ts';
 import type { Strategy } from './strategies.ts';
 
 export interface CurriculumSettings {
@@ -30,13 +31,15 @@ const ANY_INSTANCE = 2 ** 31 - 1;
 export function drawTask(strategy: Strategy, buffer: TaskBuffer, settings: CurriculumSettings, random: Random): Task {
   const enough = buffer.size > 0 && buffer.size >= settings.minimum;
   if (strategy.buffered && enough && random.chance(settings.probability)) {
-    const { instance, depth, previous, history, id } = buffer.sample(random.uniform());
+    const start = buffer.sample(random.uniform());
+    const { instance, depth, previous, id, born } = start;
+    const history = historyOf(start);
     const diverges = previous !== null && strategy.divergence && random.chance(settings.diverge);
     const mode = previous === null ? 'base' : diverges ? 'diverge' : 'improve';
-    return { instance, depth, previous, history, mode, entry: id };
+    return { instance, depth, previous, history, mode, entry: id, born };
   }
   const instance = random.below(settings.instances ?? ANY_INSTANCE);
-  return { instance, depth: 0, previous: null, history: [], mode: 'base', entry: null };
+  return { instance, depth: 0, previous: null, history: [], mode: 'base', entry: null, born: null };
 }
 
 /** Puts the start point of a group into the buffer with the score just measured, and its attempts with that score. */
@@ -53,20 +56,23 @@ export function remember(
   const { task } = group;
   const measured = { instance: task.instance, score: variance(returns), born: step, scored: step };
   const rescored = settings.rescore && task.entry !== null && buffer.rescore(task.entry, measured.score, step);
-  if (!rescored) buffer.insert({ ...measured, depth: task.depth, previous: task.previous, history: task.history });
+  if (!rescored) {
+    const { depth, previous, history } = task;
+    buffer.insert({ ...measured, depth, previous, episode: history, turn: history.length });
+  }
   for (const i of chooseChildren(settings.children, group, random)) {
     // Every prefix of the episode is a start point: it ends in the answer of this turn, or of one of the later ones.
-    const episode = [group.attempts[i]!, ...group.later[i]!];
-    for (const [turn, previous] of episode.entries()) {
+    const first = task.history.length;
+    const episode = [...task.history, group.attempts[i]!, ...group.later[i]!];
+    for (let turn = first; turn < episode.length; turn++) {
       // Selection alone: where the next turn begins, if there is one.
       if (!strategy.selfIteration) {
-        const history = [...task.history, ...episode.slice(0, turn)];
-        if (turn > 0) buffer.insert({ ...measured, depth: 0, previous: null, history });
+        if (turn > first) buffer.insert({ ...measured, depth: 0, previous: null, episode, turn });
         continue;
       }
-      const depth = turn === 0 ? task.depth + 1 : 1;
+      const depth = turn === first ? task.depth + 1 : 1;
       if (depth > (settings.maxDepth ?? Number.POSITIVE_INFINITY)) continue;
-      buffer.insert({ ...measured, depth, previous, history: [...task.history, ...episode.slice(0, turn)] });
+      buffer.insert({ ...measured, depth, previous: episode[turn]!, episode, turn });
     }
   }
 }

@@ -1,10 +1,15 @@
-/** A binary heap of slot numbers that knows where each slot is, so one whose order changed can be moved. */
-export class SlotHeap {
-  #heap: number[] = [];
-  #position: number[] = [];
-  readonly #before: (a: number, b: number) => boolean;
+import type { Before, SlotIndex } from './slot-index.ts';
 
-  constructor(before: (a: number, b: number) => boolean) {
+/** A binary heap of slots that knows where each of them is, so any can be removed. */
+export class SlotHeap implements SlotIndex {
+  readonly #heap: Int32Array;
+  readonly #position: Int32Array;
+  readonly #before: Before;
+  #size = 0;
+
+  constructor(capacity: number, before: Before) {
+    this.#heap = new Int32Array(capacity);
+    this.#position = new Int32Array(capacity);
     this.#before = before;
   }
 
@@ -13,20 +18,18 @@ export class SlotHeap {
     return this.#heap[0]!;
   }
 
-  push(slot: number): void {
-    this.#put(this.#heap.length, slot);
-    this.#up(this.#heap.length - 1);
+  add(slot: number): void {
+    this.#put(this.#size++, slot);
+    this.#up(this.#size - 1);
   }
 
-  /** To be called when the order of `slot` has changed. */
-  update(slot: number): void {
-    this.#up(this.#position[slot]!);
-    this.#down(this.#position[slot]!);
-  }
-
-  clear(): void {
-    this.#heap = [];
-    this.#position = [];
+  remove(slot: number): void {
+    const index = this.#position[slot]!;
+    const last = this.#heap[--this.#size]!;
+    if (last === slot) return;
+    this.#put(index, last);
+    this.#up(index);
+    this.#down(this.#position[last]!);
   }
 
   #put(index: number, slot: number): void {
@@ -35,7 +38,8 @@ export class SlotHeap {
   }
 
   #swapIfBefore(child: number, parent: number): boolean {
-    const [a, b] = [this.#heap[child]!, this.#heap[parent]!];
+    const a = this.#heap[child]!;
+    const b = this.#heap[parent]!;
     if (!this.#before(a, b)) return false;
     this.#put(parent, a);
     this.#put(child, b);
@@ -53,9 +57,9 @@ export class SlotHeap {
   #down(start: number): void {
     for (let index = start; ; ) {
       const left = 2 * index + 1;
-      if (left >= this.#heap.length) return;
+      if (left >= this.#size) return;
       const right = left + 1;
-      const child = right < this.#heap.length && this.#before(this.#heap[right]!, this.#heap[left]!) ? right : left;
+      const child = right < this.#size && this.#before(this.#heap[right]!, this.#heap[left]!) ? right : left;
       if (!this.#swapIfBefore(child, index)) return;
       index = child;
     }

@@ -94,13 +94,12 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
   const { addon, run, environment, observer, stop } = context;
   const { config } = run;
   const { steps } = config.train;
-  const { capacity, kappa } = config.curriculum;
   const start = (): Promise<NativeModel> => {
     const warm = config.warmup.steps > 0 ? latestCheckpoint(join(warmupPath(run), 'checkpoints')) : null;
     return warm === null ? openModel(addon, config, environment) : addon.loadModel(warm.path);
   };
   return inPhase(context, armPath(run, strategy), start, async (model, folder) => {
-    const buffer = new TaskBuffer(capacity, kappa);
+    const buffer = new TaskBuffer(config.curriculum);
     if (folder.checkpoint?.state.buffer) buffer.restore(folder.checkpoint.state.buffer);
     const learner: Learner = { config, strategy: STRATEGIES[strategy], environment, addon, model, buffer };
     observer.phase(strategy, folder.step, steps);

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeBatch } from '../batch/file.ts';
-import type { BufferState } from '../curriculum/buffer.ts';
+import type { BufferState } from '../curriculum/buffer-state.ts';
 import type { NativeModel } from '../native/addon.ts';
 import type { Batch, StepStats } from '../types.ts';
 import { type Checkpoint, latestCheckpoint, saveCheckpoint, stepName, tidyCheckpoints } from './checkpoint.ts';

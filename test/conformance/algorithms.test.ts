@@ -60,7 +60,7 @@ for (const name of Object.keys(ALGORITHMS) as AlgorithmName[]) {
       const config = configOf(name, more);
       const environment = createEnvironment(config.environment);
       const model = await openModel(addon, config, environment);
-      const buffer = new TaskBuffer(config.curriculum.capacity, config.curriculum.kappa);
+      const buffer = new TaskBuffer(config.curriculum);
       const learner = { config, strategy: STRATEGIES.improve, environment, addon, model, buffer };
       let steps = 0;
       for await (const { stats } of train(learner)) {

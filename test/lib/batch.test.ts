@@ -24,7 +24,7 @@ async function sample(): Promise<Sampled> {
 }
 
 const group = (instance: number, rewards: readonly (number | null)[]): Group => ({
-  task: { instance, depth: 0, mode: 'base', previous: null, history: [], entry: null },
+  task: { instance, depth: 0, mode: 'base', previous: null, history: [], entry: null, born: null },
   attempts: rewards.map((quality) =>
     quality === null ? null : { tokens: Int32Array.of(), feedback: Int32Array.of(), quality },
   ),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TaskBuffer } from '../../lib/curriculum/buffer.ts';
+import { historyOf } from '../../lib/curriculum/entry.ts';
 import { type CurriculumSettings, drawTask, remember } from '../../lib/curriculum/curriculum.ts';
 import { STRATEGIES } from '../../lib/curriculum/strategies.ts';
 import { Random } from '../../lib/rng.ts';
@@ -18,7 +19,7 @@ const SETTINGS: CurriculumSettings = {
     instances: null,
   },
 };
-const BASE: Task = { instance: 7, depth: 0, mode: 'base', previous: null, history: [], entry: null };
+const BASE: Task = { instance: 7, depth: 0, mode: 'base', previous: null, history: [], entry: null, born: null };
 const attempt = (quality: number): Attempt => ({ tokens: Int32Array.of(1), feedback: Int32Array.of(), quality });
 const group = (task: Task, qualities: readonly (number | null)[]): Group => ({
   task,
@@ -32,7 +33,7 @@ const group = (task: Task, qualities: readonly (number | null)[]): Group => ({
 const random = (): Random => new Random(1, 'test');
 
 test('a base group enters with its variance, its attempts inherit it', () => {
-  const buffer = new TaskBuffer(10, 10);
+  const buffer = new TaskBuffer({ capacity: 10 });
   remember(STRATEGIES.improve, buffer, SETTINGS, group(BASE, [0, 1, 1, 0]), 4, random());
   assert.equal(buffer.size, 5);
   assert.ok(buffer.entries.every(({ score, born, instance }) => score === 0.25 && born === 4 && instance === 7));
@@ -47,16 +48,24 @@ test('a base group enters with its variance, its attempts inherit it', () => {
 });
 
 test('plain GRPO has no buffer', () => {
-  const buffer = new TaskBuffer(10, 10);
+  const buffer = new TaskBuffer({ capacity: 10 });
   remember(STRATEGIES.grpo, buffer, SETTINGS, group(BASE, [0, 1]), 0, random());
   assert.equal(buffer.size, 0);
 });
 
 test('a replayed start point is drawn as an improve step and re-scored in place', () => {
-  const buffer = new TaskBuffer(10, 10);
+  const buffer = new TaskBuffer({ capacity: 10 });
   remember(STRATEGIES.improve, buffer, { ...SETTINGS, children: 'best' }, group(BASE, [0.5, 1]), 0, random());
   const child = buffer.entries[1]!;
-  const task: Task = { instance: 7, depth: 1, mode: 'improve', previous: child.previous, history: [], entry: child.id };
+  const task: Task = {
+    instance: 7,
+    depth: 1,
+    mode: 'improve',
+    previous: child.previous,
+    history: [],
+    entry: child.id,
+    born: 0,
+  };
   remember(STRATEGIES.improve, buffer, { ...SETTINGS, children: 'best' }, group(task, [1, 1]), 1, random());
   assert.deepEqual(
     buffer.entries.map(({ depth, score }) => [depth, score]),
@@ -72,7 +81,7 @@ test('a replayed start point is drawn as an improve step and re-scored in place'
 });
 
 test('unjudged attempts neither count nor become start points', () => {
-  const buffer = new TaskBuffer(10, 10);
+  const buffer = new TaskBuffer({ capacity: 10 });
   remember(STRATEGIES.improve, buffer, SETTINGS, group(BASE, [null, 0, 1]), 0, random());
   assert.deepEqual(
     buffer.entries.map(({ score }) => score),
@@ -83,7 +92,7 @@ test('unjudged attempts neither count nor become start points', () => {
 });
 
 test('replays come with probability p once the buffer holds enough', () => {
-  const buffer = new TaskBuffer(10, 10);
+  const buffer = new TaskBuffer({ capacity: 10 });
   const draw = new Random(5, 'draw');
   const count = (settings: CurriculumSettings): number =>
     Array.from({ length: 2000 }, () => drawTask(STRATEGIES.improve, buffer, settings, draw)).filter(
@@ -100,7 +109,7 @@ test('replays come with probability p once the buffer holds enough', () => {
 });
 
 test('every prefix of an episode becomes a start point', () => {
-  const buffer = new TaskBuffer(20, 10);
+  const buffer = new TaskBuffer({ capacity: 20 });
   const history = [attempt(0.9)];
   const later = [
     [attempt(0.1), attempt(0.2)],
@@ -109,7 +118,11 @@ test('every prefix of an episode becomes a start point', () => {
   const task: Task = { ...BASE, history };
   remember(STRATEGIES.improve, buffer, SETTINGS, { ...group(task, [0, 1]), later }, 0, random());
   assert.deepEqual(
-    buffer.entries.map((entry) => [entry.depth, entry.previous?.quality ?? null, entry.history.map((a) => a.quality)]),
+    buffer.entries.map((entry) => [
+      entry.depth,
+      entry.previous?.quality ?? null,
+      historyOf(entry).map((a) => a.quality),
+    ]),
     [
       [0, null, [0.9]],
       [1, 0, [0.9]],
@@ -120,7 +133,7 @@ test('every prefix of an episode becomes a start point', () => {
       [1, 0.4, [0.9, 1, 0.3]],
     ],
   );
-  const copy = new TaskBuffer(20, 10);
+  const copy = new TaskBuffer({ capacity: 20 });
   copy.restore(JSON.parse(JSON.stringify(buffer.save())));
   assert.deepEqual(copy.entries, buffer.entries);
 });

@@ -21,7 +21,7 @@ const config = parseConfig({
 });
 
 function learner(strategy: StrategyName, environment: Environment = createEnvironment(config.environment)): Learner {
-  const buffer = new TaskBuffer(config.curriculum.capacity, config.curriculum.kappa);
+  const buffer = new TaskBuffer(config.curriculum);
   const model = new FakeModel(5, 10).asNative();
   return { config, strategy: STRATEGIES[strategy], environment, addon: { release: () => {} }, model, buffer };
 }
