@@ -16,14 +16,20 @@ async function judged(
   environment: Environment,
   instance: unknown,
   tokens: Int32Array,
+  history: readonly Attempt[] = [],
 ): Promise<Verdict & { status: 'valid' | 'invalid' }> {
-  const verdict = await environment.judge(instance, tokens, []);
+  const verdict = await environment.judge(instance, tokens, history);
   assert.notEqual(verdict.status, 'infrastructure_error');
   return verdict as Verdict & { status: 'valid' | 'invalid' };
 }
 
-async function attemptOf(environment: Environment, instance: unknown, tokens: Int32Array): Promise<Attempt> {
-  const { quality, feedback } = await judged(environment, instance, tokens);
+async function attemptOf(
+  environment: Environment,
+  instance: unknown,
+  tokens: Int32Array,
+  history: readonly Attempt[] = [],
+): Promise<Attempt> {
+  const { quality, feedback } = await judged(environment, instance, tokens, history);
   return { tokens, quality, feedback };
 }
 
@@ -75,11 +81,14 @@ for (const [name, { settings }] of Object.entries(ENVIRONMENTS)) {
 
   test(`${name}: verdicts repeat, and do not change the answer`, async () => {
     const random = new Random(2, name);
-    const instance = environment.task(3, 'held_out');
-    const answer = randomAnswer(random);
-    const copy = answer.slice();
-    assert.deepEqual(await judged(environment, instance, answer), await judged(environment, instance, copy));
-    assert.deepEqual(answer, copy);
+    for (const number of numbers(20)) {
+      const instance = environment.task(number, 'held_out');
+      const answer = randomAnswer(random);
+      const copy = answer.slice();
+      const verdict = await judged(environment, instance, answer);
+      assert.deepEqual(await judged(environment, environment.task(number, 'held_out'), copy), verdict);
+      assert.deepEqual(answer, copy);
+    }
   });
 
   test(`${name}: prompts hold known tokens, fit, and show the previous attempt to self-iteration`, async () => {
@@ -95,13 +104,42 @@ for (const [name, { settings }] of Object.entries(ENVIRONMENTS)) {
         await attemptOf(environment, instance, environment.reference(instance, [])),
         [],
       );
-      for (const prompt of [base, improve, other]) {
+      const diverge = environment.prompt(instance, 'diverge', previous, []);
+      for (const prompt of [base, improve, other, diverge]) {
         assert.ok(prompt.length > 0 && prompt.length <= environment.promptTokens && isTokens(prompt));
       }
       assert.notDeepEqual(improve, base);
       assert.notDeepEqual(improve, other);
+      assert.notDeepEqual(diverge, improve);
+      assert.notDeepEqual(diverge, base);
       assert.deepEqual(environment.prompt(instance, 'improve', previous, []), improve);
       assert.ok(previous.feedback.length === 0 || isTokens(previous.feedback));
+    }
+  });
+
+  test(`${name}: an episode of references is perfect in every turn; bad turns before can be made good`, async () => {
+    const random = new Random(5, name);
+    for (const number of numbers(20)) {
+      const instance = environment.task(number, 'held_out');
+      // Whole episodes of references, and ones whose earlier turns were answered at random.
+      for (const answerOf of [environment.reference.bind(environment, instance), () => randomAnswer(random)]) {
+        const history: Attempt[] = [];
+        while (history.length < environment.turns) {
+          const before = structuredClone(history);
+          const base = environment.prompt(instance, 'base', null, history);
+          assert.ok(base.length <= environment.promptTokens && isTokens(base));
+          const reference = environment.reference(instance, history);
+          assert.equal((await judged(environment, instance, reference, history)).quality, 1);
+          const attempt = await attemptOf(environment, instance, answerOf(history), history);
+          assert.deepEqual(await attemptOf(environment, instance, attempt.tokens, history), attempt);
+          for (const mode of ['improve', 'diverge'] as const) {
+            const prompt = environment.prompt(instance, mode, attempt, history);
+            assert.ok(prompt.length <= environment.promptTokens && isTokens(prompt));
+          }
+          assert.deepEqual(history, before);
+          history.push(attempt);
+        }
+      }
     }
   });
 
