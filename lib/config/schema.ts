@@ -187,6 +187,13 @@ const run = z.strictObject({
   rollouts: z.boolean().default(true).describe('Write rollouts/step-*.arrow'),
 });
 
+const selfIterationWeights = z
+  .strictObject({ plain: z.number(), improvement: z.number(), signed: z.number() })
+  .partial()
+  .refine((weights) => Object.values(weights).some((weight) => weight !== 0), {
+    error: 'give at least one reward a weight',
+  });
+
 export const schema = z.strictObject({
   seed: z.int().min(0).default(1),
   threads: z.int().min(0).default(0).describe('CPU threads; 0: one per core'),
@@ -204,10 +211,12 @@ export const schema = z.strictObject({
   reward: z
     .strictObject({
       selfIteration: z
-        .enum(SELF_ITERATION_REWARDS)
+        .union([z.enum(SELF_ITERATION_REWARDS), selfIterationWeights], {
+          error: `expected ${SELF_ITERATION_REWARDS.join(', ')}, or weights for them`,
+        })
         .nullable()
         .default(null)
-        .describe("Reward of self-iteration steps; null: the environment's choice"),
+        .describe("Reward of self-iteration steps, or several with weights; null: the environment's choice"),
     })
     .prefault({}),
   diversity: diversity.prefault({}),

@@ -8,7 +8,9 @@ import type { Attempt } from '../types.ts';
  * arXiv 2506.10406).
  */
 export const SELF_ITERATION_REWARDS = ['plain', 'improvement', 'signed'] as const;
-export type SelfIterationReward = (typeof SELF_ITERATION_REWARDS)[number];
+type RewardName = (typeof SELF_ITERATION_REWARDS)[number];
+/** One of them, or several with weights: { plain: 0.5, improvement: 0.5 }. */
+export type SelfIterationReward = RewardName | Readonly<Partial<Record<RewardName, number | undefined>>>;
 
 /** Mean quality over the turns of an episode, of which `answers` stand. */
 export const episodeQuality = (answers: readonly Attempt[], turns: number): number =>
@@ -31,9 +33,15 @@ export interface Outcome {
 export function reward(kind: SelfIterationReward, outcome: Outcome | null): number | null {
   if (outcome === null) return null;
   const { attempt, previous, history, later, turns } = outcome;
-  if (previous === null || kind === 'plain') return episodeQuality([...history, attempt, ...later], turns);
+  const whole = episodeQuality([...history, attempt, ...later], turns);
+  if (previous === null || kind === 'plain') return whole;
   const gain = attempt.quality - previous.quality;
-  if (kind === 'signed') return attempt.quality + gain;
   const possible = 1 - previous.quality;
-  return possible <= 0 ? 0 : Math.max(0, gain / possible);
+  const values: Record<RewardName, number> = {
+    plain: whole,
+    improvement: possible <= 0 ? 0 : Math.max(0, gain / possible),
+    signed: attempt.quality + gain,
+  };
+  if (typeof kind === 'string') return values[kind];
+  return SELF_ITERATION_REWARDS.reduce((sum, name) => sum + (kind[name] ?? 0) * values[name], 0);
 }

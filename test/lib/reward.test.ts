@@ -36,6 +36,12 @@ test('the return of an episode is the mean over its turns, whole history', () =>
   assert.equal(reward('improvement', episode), 1 / 3, 'what the step made of the answer it was shown');
 });
 
+test('rewards are combined with weights', () => {
+  assert.equal(reward({ plain: 1, signed: 0.5 }, outcome(0.75, 0.5)), 1.25);
+  assert.equal(reward({ improvement: 2 }, outcome(0.75, 0.5)), 1);
+  assert.equal(reward({ improvement: 2 }, outcome(0.75, null)), 0.75, 'base steps have the plain reward');
+});
+
 test('an attempt that could not be judged has no reward, rather than a bad one', () => {
   assert.equal(reward('plain', null), null);
 });
