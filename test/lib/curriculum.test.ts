@@ -137,3 +137,22 @@ test('every prefix of an episode becomes a start point', () => {
   copy.restore(JSON.parse(JSON.stringify(buffer.save())));
   assert.deepEqual(copy.entries, buffer.entries);
 });
+
+test('start points of an episode share one list of answers', () => {
+  const buffer = new TaskBuffer({ capacity: 20 });
+  const later = [[attempt(0.1), attempt(0.2)], []];
+  remember(STRATEGIES.improve, buffer, SETTINGS, { ...group(BASE, [0, 1]), later }, 0, random());
+  const [, ...children] = buffer.entries;
+  assert.equal(new Set(children.map(({ episode }) => episode)).size, 2);
+  const copy = new TaskBuffer({ capacity: 20 });
+  copy.restore(JSON.parse(JSON.stringify(buffer.save())));
+  assert.equal(new Set(copy.entries.slice(1).map(({ episode }) => episode)).size, 2);
+});
+
+test('a drawn task says when its entry was made', () => {
+  const buffer = new TaskBuffer({ capacity: 5 });
+  remember(STRATEGIES.improve, buffer, SETTINGS, group(BASE, [0, 1]), 3, random());
+  const task = drawTask(STRATEGIES.improve, buffer, { ...SETTINGS, probability: 1 }, random());
+  assert.equal(task.born, 3);
+  assert.equal(drawTask(STRATEGIES.grpo, buffer, SETTINGS, random()).born, null);
+});

@@ -1,0 +1,28 @@
+// Task buffers under random load.
+import type { TaskBuffer } from '../../lib/curriculum/buffer.ts';
+import type { Entry } from '../../lib/curriculum/entry.ts';
+import type { Random } from '../../lib/rng.ts';
+
+/** A start point with a score; the rest does not matter. */
+export const startPoint = (score: number, instance = 0): Omit<Entry, 'id'> => ({
+  ...{ instance, depth: 1, score, born: 0, scored: 0, episode: [], turn: 0 },
+  previous: { tokens: Int32Array.of(instance, 2), feedback: Int32Array.of(3), quality: 0.5 },
+});
+
+/** One step of a run: old entries leave, some are measured anew, others enter. Scores have ties and zeros. */
+export function churn(buffer: TaskBuffer, random: Random, step: number, maxAge: number): void {
+  buffer.expire(step - maxAge);
+  for (let i = 0; i < 4; i++) {
+    const score = random.below(11) / 40;
+    if (buffer.size > 0 && random.chance(0.5)) buffer.rescore(random.pick(buffer.entries).id, score, step);
+    else {
+      const start = startPoint(score, random.below(30));
+      buffer.insert({
+        ...start,
+        depth: random.below(4),
+        born: step,
+        scored: step - (i === 0 ? 0 : random.below(Math.min(step, 3) + 1)),
+      });
+    }
+  }
+}
