@@ -143,7 +143,7 @@ const diversity = z.strictObject({
     .default('hidden')
     .describe("hidden: mean of the policy's hidden states over the answer; ngrams: hashed shares of n-grams"),
   epsilon: z.number().positive().default(1e-6).describe('Added to the spread of the distances in a group'),
-  cap: z.number().positive().default(4).describe('Largest factor on an advantage'),
+  cap: z.number().positive().default(10).describe('Largest factor on an advantage'),
   measure: z.boolean().default(false).describe('Report the distance of attempts where no bonus needs it, too'),
 });
 
