@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { environmentFacts } from '../lib/runs/facts.ts';
+import { curriculum } from './curriculum.ts';
 import { gemm } from './gemm.ts';
 import { generate } from './generate.ts';
 import { grpo } from './grpo.ts';
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   generate,
   grpo,
   handover,
+  curriculum,
 };
 
 const USAGE = `exit-rl bench [${Object.keys(BENCHMARKS).join('|')}]... [options]

@@ -1,6 +1,7 @@
 // What the metrics say about a buffer, kept up to date entry by entry: a step costs as much as it changes. Everything here
 // is a function of what lies in the slots, so a resumed run reports the same numbers.
 import type { Entry } from './entry.ts';
+import type { EntryColumns } from './entry-columns.ts';
 import { add, ReduceTree } from './reduce-tree.ts';
 import { SlotHeap } from './slot-heap.ts';
 import type { SlotIndex } from './slot-index.ts';
@@ -20,10 +21,10 @@ export class BufferFacts implements SlotIndex {
   #depths = 0;
   #births = 0;
 
-  constructor(capacity: number, entry: (slot: number) => Entry) {
+  constructor(capacity: number, { score }: EntryColumns, entry: (slot: number) => Entry) {
     this.#entry = entry;
     this.#scores = new ReduceTree(capacity, add, 0);
-    this.#highest = new SlotHeap(capacity, (a, b) => entry(a).score > entry(b).score);
+    this.#highest = new SlotHeap(capacity, (a, b) => score[a]! > score[b]!);
   }
 
   add(slot: number): void {

@@ -3,10 +3,11 @@
 import { BufferFacts } from './buffer-facts.ts';
 import { type BufferState, restoreEntries, saveEntries } from './buffer-state.ts';
 import type { Entry } from './entry.ts';
+import { EntryColumns } from './entry-columns.ts';
 import { type Sampler, StalenessSampler } from './samplers.ts';
 import { type SamplingSettings, scoreSampler } from './sampling.ts';
 import { SlotHeap } from './slot-heap.ts';
-import type { SlotIndex } from './slot-index.ts';
+import type { Before, SlotIndex } from './slot-index.ts';
 
 export interface BufferSettings extends Partial<SamplingSettings> {
   /** Most entries (N). */
@@ -20,6 +21,7 @@ export class TaskBuffer {
   readonly facts: BufferFacts;
   readonly #staleness: number;
   readonly #slots: Entry[] = [];
+  readonly #columns: EntryColumns;
   readonly #slotOf = new Map<number, number>();
   readonly #lowest: SlotHeap;
   readonly #oldest: SlotHeap;
@@ -32,21 +34,19 @@ export class TaskBuffer {
   /** Of the settings only the capacity is needed; those of sampling default to a softmax over scores and nothing else. */
   constructor({ capacity, ...settings }: BufferSettings) {
     const sampling = { ...PLAIN, ...settings };
-    const entry = (slot: number): Entry => this.#slots[slot]!;
+    this.#columns = new EntryColumns(capacity);
+    const { id, score, born, scored } = this.#columns;
     this.capacity = capacity;
-    this.facts = new BufferFacts(capacity, entry);
+    this.facts = new BufferFacts(capacity, this.#columns, (slot) => this.#slots[slot]!);
     this.#staleness = sampling.staleness;
-    this.#lowest = new SlotHeap(capacity, (a, b) => {
-      const [x, y] = [entry(a), entry(b)];
-      return x.score === y.score ? x.id < y.id : x.score < y.score;
-    });
-    this.#oldest = new SlotHeap(capacity, (a, b) => {
-      const [x, y] = [entry(a), entry(b)];
-      return x.born === y.born ? x.id < y.id : x.born < y.born;
-    });
-    this.#byScore = scoreSampler(capacity, sampling, entry);
+    const lower = (values: Float64Array): Before => {
+      return (a, b) => (values[a] === values[b] ? id[a]! < id[b]! : values[a]! < values[b]!);
+    };
+    this.#lowest = new SlotHeap(capacity, lower(score));
+    this.#oldest = new SlotHeap(capacity, lower(born));
+    this.#byScore = scoreSampler(capacity, sampling, this.#columns);
     const now = (): number => this.#measured + 1; // draws of a step come before its measurements
-    this.#byAge = new StalenessSampler(capacity, (slot) => entry(slot).scored, now);
+    this.#byAge = new StalenessSampler(capacity, (slot) => scored[slot]!, now);
     this.#indexes = [this.#lowest, this.#oldest, this.#byScore, this.#byAge, this.facts];
   }
 
@@ -124,6 +124,7 @@ export class TaskBuffer {
 
   #fill(slot: number, entry: Entry): void {
     this.#slots[slot] = entry;
+    this.#columns.set(slot, entry);
     this.#slotOf.set(entry.id, slot);
     for (const index of this.#indexes) index.add(slot);
   }

@@ -1,5 +1,5 @@
 // The settings of how a buffer is sampled, and the samplers they stand for.
-import type { Entry } from './entry.ts';
+import type { EntryColumns } from './entry-columns.ts';
 import { RankSampler, type Sampler, SoftmaxSampler, TopSampler } from './samplers.ts';
 import type { Before } from './slot-index.ts';
 
@@ -19,20 +19,20 @@ export interface SamplingSettings {
 }
 
 /** The sampler by score. */
-export function scoreSampler(capacity: number, settings: SamplingSettings, entry: (slot: number) => Entry): Sampler {
+export function scoreSampler(capacity: number, settings: SamplingSettings, columns: EntryColumns): Sampler {
   const { sampling, kappa, beta, topK, decay } = settings;
+  const { id, score, scored } = columns;
   // decay ^ (now - scored) differs from decay ^ -scored by one factor for all entries, which cancels: no entry has to be
   // touched when time passes.
   const fade = -Math.log(decay);
   if (sampling === 'softmax') {
-    return new SoftmaxSampler(capacity, (slot) => kappa * entry(slot).score + fade * entry(slot).scored);
+    return new SoftmaxSampler(capacity, (slot) => kappa * score[slot]! + fade * scored[slot]!);
   }
   // Ranks go by S decay ^ (now - scored), by its logarithm once there is a decay. Among equals the newest is first.
-  const key = ({ score, scored }: Entry): number => (fade === 0 ? score : Math.log(score) + fade * scored);
+  const key = (slot: number): number => (fade === 0 ? score[slot]! : Math.log(score[slot]!) + fade * scored[slot]!);
   const before: Before = (a, b) => {
-    const [x, y] = [entry(a), entry(b)];
-    const difference = key(x) - key(y);
-    return difference === 0 || Number.isNaN(difference) ? x.id > y.id : difference > 0; // NaN: both scores are 0
+    const [x, y] = [key(a), key(b)];
+    return x === y ? id[a]! > id[b]! : x > y;
   };
   return sampling === 'rank'
     ? new RankSampler(capacity, before, beta)
