@@ -108,17 +108,39 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
       folder.record(stats, {});
       observer.step(strategy, stats);
     }
-    for await (const { step, batch, stats: trained, seconds } of train(learner, folder.step)) {
-      const done = step + 1;
-      const before = performance.now();
-      const stats = { ...trained, ...(await heldOut(context, model, done)) };
-      if (config.run.rollouts) folder.writeRollouts(done, batch);
-      folder.record(stats, { ...seconds, evaluation: (performance.now() - before) / 1000 });
-      observer.step(strategy, stats);
-      await saveWhenDue(context, folder, done, steps, model, buffer);
-      if (stop.requested && done < steps) throw new Interrupted(run.path);
+    let done = folder.step;
+    let updates = model.step;
+    try {
+      for await (const { step, batch, stats: trained, seconds } of train(learner, folder.step)) {
+        const before = performance.now();
+        const stats = { ...trained, ...(await heldOut(context, model, step + 1)) };
+        if (config.run.rollouts) folder.writeRollouts(step + 1, batch);
+        folder.record(stats, { ...seconds, evaluation: (performance.now() - before) / 1000 });
+        [done, updates] = [step + 1, model.step];
+        observer.step(strategy, stats);
+        await saveWhenDue(context, folder, done, steps, model, buffer);
+        if (stop.requested && done < steps) throw new Interrupted(run.path);
+      }
+    } catch (error) {
+      // An environment that fails must not cost the steps before: the weights are still those of the last one.
+      if (done > folder.step && model.step === updates) await keepFinishedSteps(folder, done, model, buffer, run);
+      throw error;
     }
   });
+}
+
+async function keepFinishedSteps(
+  folder: PhaseFolder,
+  done: number,
+  model: NativeModel,
+  buffer: TaskBuffer,
+  run: Run,
+): Promise<void> {
+  try {
+    await folder.save(done, model, buffer.save(), run.config.run.keep);
+  } catch {
+    // The failure that led here says more than that of saving (a full disk may be both).
+  }
 }
 
 /** Opens a stage's folder and model, trains, and evaluates the result (once). */
