@@ -9,6 +9,7 @@ import { config } from './config.ts';
 import { doctor } from './doctor.ts';
 import { evaluateCommand } from './eval.ts';
 import { sample } from './sample.ts';
+import { study } from './study.ts';
 import { train } from './train.ts';
 import { rejectUnknownOptions } from './options.ts';
 
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     .command(train)
     .command(evaluateCommand)
     .command(sample)
+    .command(study)
     .command(bench)
     .command(doctor)
     .command(config)

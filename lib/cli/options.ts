@@ -7,22 +7,28 @@ export interface Command extends CommandModule<object, never> {}
 
 const GLOBAL = ['_', '$0', 'help', 'version'];
 const allowed = new Map<string, readonly string[]>();
+/** Options that may be given several times. */
+const repeatable = new Set<string>();
 
 type Options = Parameters<Argv['options']>[0];
 
 /** Declares options and remembers their names, so that a misspelt one gets a suggestion. */
 export function declare(command: string, argv: Argv, options: Options, positionals: readonly string[] = []): Argv {
   allowed.set(command, [...Object.keys(options), ...positionals]);
+  for (const [name, option] of Object.entries(options)) if (option.array) repeatable.add(`${command} ${name}`);
   return argv.options(options);
 }
 
-/** Complains about an option the command does not have. */
+/** Complains about an option the command does not have, and one given twice. */
 export function rejectUnknownOptions(argv: Readonly<Record<string, unknown>>): void {
   const command = String((argv['_'] as unknown[])[0] ?? '');
   const names = allowed.get(command);
   if (names === undefined) return;
   for (const name of Object.keys(argv)) {
-    if (names.includes(name) || GLOBAL.includes(name)) continue;
+    if (names.includes(name) || GLOBAL.includes(name)) {
+      if (!Array.isArray(argv[name]) || name === '_' || repeatable.has(`${command} ${name}`)) continue;
+      throw new UsageError(`exit-rl ${command}: --${name} is given more than once`);
+    }
     throw new UsageError(`exit-rl ${command}: unknown option --${name}${suggestion(name, names)}`);
   }
   const extra = (argv['_'] as unknown[])[1];

@@ -26,6 +26,7 @@ const CASES: readonly (readonly [readonly string[], RegExp])[] = [
   [['eval', 'no-such-run'], /there is no run no-such-run/],
   [['eval', '.', '--k', '1,x'], /--k x: expected a whole number/],
   [['eval', '.', '--instances', '0'], /--instances 0: expected a whole number of at least 1/],
+  [['eval', '.', '--k', '1', '--k', '2'], /exit-rl eval: --k is given more than once/],
   [['eval', '.', '--samples', '0'], /--samples 0: expected a whole number of at least 1/],
   [
     ['eval', '.', '--revise', 'selectiv'],
