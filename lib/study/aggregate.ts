@@ -5,7 +5,10 @@ import type { StepStats } from '../types.ts';
 import type { RunRecord } from './collect.ts';
 import { type Estimate, estimate } from './interval.ts';
 
-const MEASURED = ['quality', 'solved', 'delta', 'best', 'wrongToRight', 'rightToWrong', 'netCorrections'] as const;
+const MEASURED = [
+  ...(['quality', 'solved', 'delta', 'best', 'wrongToRight', 'rightToWrong', 'netCorrections'] as const),
+  ...(['firstTurn', 'totalReturn'] as const),
+] as const;
 
 /** Means over seeds after k steps of self-iteration; meanings as in CurvePoint. */
 export type PointSummary = { readonly k: number } & Readonly<Record<(typeof MEASURED)[number], Estimate>>;

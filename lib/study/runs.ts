@@ -43,15 +43,15 @@ export async function finishRuns(
   };
   const work = async (): Promise<void> => {
     for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
-      const command = runCommand(run);
-      if (command === null) {
+      if (runCommand(run) === null) {
         observer.line(run, 'finished before');
         continue;
       }
-      await untilFree(run.path);
-      if (stop.requested || failure !== null) return;
       try {
-        await runChild(run, command, observer, stop, children);
+        await untilFree(run, observer, stop);
+        if (stop.requested || failure !== null) return;
+        const command = runCommand(run); // not what it was before the wait
+        if (command !== null) await runChild(run, command, observer, stop, children);
       } catch (error) {
         failure ??= error;
         stop.forward('SIGTERM'); // the others save and end
@@ -77,7 +77,7 @@ function runChild(
 ): Promise<void> {
   const main = join(packageRoot(), 'dist', 'lib', 'cli', 'main.js');
   // A process group of its own: Ctrl-C in a terminal reaches it once, forwarded, and not a second time, which would mean
-  // "stop without saving". Should this process be killed, the next line of progress ends the run: nobody reads it.
+  // "stop without saving". Should this process be killed, the next line of progress ends the run: nobody reads it any more.
   const child = spawn(process.execPath, [main, ...command], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   const kill = (signal: NodeJS.Signals): void => void child.kill(signal);
   children.add(kill);
@@ -99,17 +99,18 @@ function runChild(
   });
 }
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 /** Waits while a run left over from a killed study notices that it is alone. */
-async function untilFree(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  for (const began = Date.now(); ; await sleep(200)) {
+async function untilFree(run: PlannedRun, observer: StudyObserver, stop: StudyStop): Promise<void> {
+  if (!existsSync(run.path)) return;
+  for (const began = Date.now(); !stop.requested; await sleep(200)) {
     try {
-      lockRun(path)();
+      lockRun(run.path)();
       return;
     } catch (error) {
       if (Date.now() - began > PATIENCE_MS) throw error;
+      if (Date.now() - began < 200) observer.line(run, `waiting: ${(error as Error).message}`);
     }
   }
 }

@@ -101,6 +101,8 @@ const point = (k: number, quality: number): CurvePoint =>
     wrongToRight: 3,
     rightToWrong: 1,
     netCorrections: 2,
+    firstTurn: quality,
+    totalReturn: quality,
   }) as CurvePoint;
 const curve = (...qualities: number[]): Curve =>
   ({
