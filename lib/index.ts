@@ -2,7 +2,8 @@
 export { ALGORITHMS } from './algorithms/registry.ts';
 export type { Algorithm, RewardGroup } from './algorithms/algorithm.ts';
 export { formatConfig, loadConfig, parseConfig } from './config/load.ts';
-export { presetFile, presetNames } from './config/presets.ts';
+export { paperPreset, paperPresetNames } from './config/paper.ts';
+export { loadPreset, presetFile, presetNames } from './config/presets.ts';
 export type { Config } from './config/schema.ts';
 export { type BufferSettings, TaskBuffer } from './curriculum/buffer.ts';
 export type { BufferState } from './curriculum/buffer-state.ts';

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { CommandModule } from 'yargs';
 import { loadConfig } from '../config/load.ts';
-import { presetFile, presetNames } from '../config/presets.ts';
+import { loadPreset, presetNames } from '../config/presets.ts';
 import type { Config } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { formatCurves } from '../evaluation/table.ts';
@@ -40,7 +40,7 @@ export const train: CommandModule<object, Arguments> = {
       preset: {
         type: 'string',
         requiresArg: true,
-        describe: `Configuration that ships with the package: ${presetNames().join(', ')}`,
+        describe: `Configuration that ships with the package: ${presetNames().join(', ')}; paper/<domain>-<strategy>`,
       },
       set: { type: 'string', array: true, nargs: 1, describe: 'Override a setting: --set train.steps=100' },
       strategy: { type: 'string', array: true, nargs: 1, describe: 'Train this strategy (repeat for several)' },
@@ -72,15 +72,15 @@ function configured(args: Arguments): { name: string; config: Config } {
   if ((args.config === undefined) === (args.preset === undefined)) {
     throw new UsageError(`give --config FILE or --preset NAME (presets: ${presetNames().join(', ')})`);
   }
-  const file = args.config ?? presetFile(args.preset!);
   const set = [...(args.set ?? [])];
   if (args.strategy !== undefined) set.push(`strategies=[${args.strategy.join(', ')}]`);
-  const loaded = loadConfig(file, set);
+  const loaded = args.config === undefined ? loadPreset(args.preset!, set) : loadConfig(args.config, set);
   const { path } = loaded.model;
   if (path !== null && !existsSync(join(path, 'config.json'))) {
     throw new UsageError(`model.path ${path}: no config.json there; it must be a folder with a checkpoint`);
   }
-  return { name: args.preset ?? basename(file).replace(/\.ya?ml$/, ''), config: loaded };
+  const name = args.preset?.replace('/', '-') ?? basename(args.config!).replace(/\.ya?ml$/, '');
+  return { name, config: loaded };
 }
 
 function resumed(args: Arguments, path: string): Run {

@@ -12,6 +12,8 @@ export interface Source {
   readonly text: string;
   /** Overrides `a.b=c`, the value in YAML. */
   readonly set?: readonly string[];
+  /** Nobody wrote the text as it is: lines and columns would say nothing. */
+  readonly generated?: boolean;
 }
 
 type Path = readonly PropertyKey[];
@@ -28,10 +30,11 @@ export function loadConfig(file: string, set: readonly string[] = []): Config {
 }
 
 /** Checks a configuration given as text. */
-export function parseConfig({ name, text, set = [] }: Source): Config {
+export function parseConfig({ name, text, set = [], generated = false }: Source): Config {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const position = (offset: number): string => {
+    if (generated) return name;
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };

@@ -172,14 +172,20 @@ const train = z.strictObject({
     .describe('Recompute the blocks in the backward pass: less memory'),
 });
 
-const evaluation = z.strictObject({
-  every: z.int().min(0).default(10).describe('Steps between held-out evaluations while training; 0: none'),
-  during: z.array(z.int().min(0)).min(1).default([0, 4]).describe('Values of k while training'),
-  instances: count.default(256).describe('Held-out instances while training'),
-  final: z.array(z.int().min(0)).min(1).default([0, 1, 2, 4, 8, 16]).describe('Values of k at the end'),
-  finalInstances: count.default(1024).describe('Held-out instances at the end'),
-  temperature: z.number().min(0).default(1).describe('0: greedy'),
-});
+const evaluation = z
+  .strictObject({
+    every: z.int().min(0).default(10).describe('Steps between held-out evaluations while training; 0: none'),
+    during: z.array(z.int().min(0)).min(1).default([0, 4]).describe('Values of k while training'),
+    instances: count.default(256).describe('Held-out instances while training'),
+    final: z.array(z.int().min(0)).min(1).default([0, 1, 2, 4, 8, 16]).describe('Values of k at the end'),
+    finalInstances: count.default(1024).describe('Held-out instances at the end'),
+    samples: count.default(1).describe('Episodes per held-out instance at the end: the n of avg@n'),
+    temperature: z.number().min(0).default(1).describe('0: greedy'),
+  })
+  .refine((e) => e.samples === 1 || e.temperature > 0, {
+    error: 'greedy answers are all the same: more than one sample needs a temperature above 0',
+    path: ['samples'],
+  });
 
 const run = z.strictObject({
   checkpointEvery: count.default(50).describe('Steps between checkpoints'),
@@ -197,7 +203,13 @@ const selfIterationWeights = z
 export const schema = z.strictObject({
   seed: z.int().min(0).default(1),
   threads: z.int().min(0).default(0).describe('CPU threads; 0: one per core'),
-  environment: z.discriminatedUnion('name', environments),
+  environment: z.discriminatedUnion('name', environments, {
+    error: ({ code, input }) =>
+      code === 'invalid_union'
+        ? `${JSON.stringify((input as { name?: unknown }).name)} is not an environment of this version; ` +
+          `there are: ${Object.keys(ENVIRONMENTS).join(', ')}`
+        : undefined,
+  }),
   model: model,
   warmup: warmup.prefault({}),
   strategies: z

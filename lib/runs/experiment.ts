@@ -157,10 +157,10 @@ async function inPhase(
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
     await body(model, folder);
     const file = join(path, 'evaluation.json');
-    const { final: k, finalInstances: instances, temperature } = run.config.evaluation;
+    const { final: k, finalInstances: instances, samples, temperature } = run.config.evaluation;
     const curve =
       readJson<Curve>(file) ??
-      (await evaluate(addon, model, environment, { k, instances, temperature, seed: run.config.seed }));
+      (await evaluate(addon, model, environment, { k, instances, samples, temperature, seed: run.config.seed }));
     writeJson(file, curve);
     return curve;
   } finally {

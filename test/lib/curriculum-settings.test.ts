@@ -21,6 +21,13 @@ test('a curriculum that cannot hold is refused when it is read, with the reason'
     [['curriculum.topK=513'], /topK exceeds capacity/],
     [['curriculum.sampling=top'], /sampling the top needs topK/],
     [['curriculum.sampling=softmaxx'], /did you mean "softmax"/],
+    [['evaluation.samples=8', 'evaluation.temperature=0'], /more than one sample needs a temperature/],
+    [
+      ['environment.name=maths'],
+      /environment\.name: "maths" is not an environment of this version; there are: codebreak/,
+    ],
+    [['environment=codebreak'], /environment: expected object, got "codebreak"/],
+    [['environment={ length: 3 }'], /missing setting "environment\.name"/],
     [['rollout.groupSize=1'], /at least two attempts: the variance of a single return/],
   ];
   for (const [set, message] of refused) assert.throws(() => parse(...set), message, set.join(' '));
