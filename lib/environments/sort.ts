@@ -60,18 +60,16 @@ class Sort implements Environment<Symbols> {
     return symbols.join(' ');
   }
 
+  /** An invalid answer is masked: what is not there cannot be sorted, and the request has all that is. */
   prompt(symbols: Symbols, mode: Mode, previous: Attempt | null): Int32Array {
-    return fixedPrompt(mode, Array.from(this.#tokens(symbols)), previous, this.#sizes);
+    const shown = previous !== null && isOrderOf(symbols, previous.tokens) ? previous : null;
+    return fixedPrompt(mode, Array.from(this.#tokens(symbols)), shown, this.#sizes);
   }
 
   judge(symbols: Symbols, answer: Int32Array): Verdict {
-    const order = Array.from(answer, (token) => token - SYMBOL);
-    const valid = ascending(order).join(' ') === ascending(symbols).join(' ');
-    return {
-      status: valid ? 'valid' : 'invalid',
-      quality: valid ? this.#quality(order) : 0,
-      feedback: new Int32Array(0),
-    };
+    const valid = isOrderOf(symbols, answer);
+    const quality = valid ? this.#quality(Array.from(answer, (token) => token - SYMBOL)) : 0;
+    return { status: valid ? 'valid' : 'invalid', quality, feedback: new Int32Array(0) };
   }
 
   reference(symbols: Symbols): Int32Array {
@@ -81,18 +79,21 @@ class Sort implements Environment<Symbols> {
   /** The teacher swaps about half of the wrong neighbours, now and then right ones too. */
   demonstration(random: Random): Demonstration {
     const symbols = this.task(random.uint32(), 'train');
-    const anyOrder = (): Symbols => random.shuffled(symbols);
     return demonstrate(
       {
         prompt: (mode, previous) => this.prompt(symbols, mode, previous),
         judge: (tokens) => this.judge(symbols, tokens),
-        answer: () => this.#tokens(random.chance(0.3) ? anyOrder() : swapNeighbours(symbols, random)),
+        answer: () => this.#tokens(swapNeighbours(symbols, random)),
         draft: () => {
-          let order = anyOrder();
+          if (random.chance(0.1)) return new Int32Array(0);
+          let order: Symbols = random.shuffled(symbols);
           for (let pass = random.below(this.#length); pass > 0; pass--) order = swapNeighbours(order, random);
           return this.#tokens(order);
         },
-        revise: ({ tokens }) => Int32Array.from(swapNeighbours(Array.from(tokens), random)),
+        revise: ({ tokens }) => {
+          if (!isOrderOf(symbols, tokens)) return this.#tokens(swapNeighbours(symbols, random));
+          return Int32Array.from(swapNeighbours(Array.from(tokens), random));
+        },
       },
       random,
     );
@@ -114,17 +115,18 @@ class Sort implements Environment<Symbols> {
   }
 }
 
+const isOrderOf = (symbols: Symbols, tokens: Int32Array): boolean =>
+  tokens.toSorted().join() === ascending(symbols.map((symbol) => SYMBOL + symbol)).join();
+
 const ascending = (symbols: Symbols): Symbols => [...symbols].sort((a, b) => a - b);
 
-/** Odd-even transposition: one clumsy pass over the pairs at odd places, one over those at even places. */
+/** A clumsy pass over neighbours from left to right; what was swapped is not touched again. */
 function swapNeighbours(symbols: Symbols, random: Random): Symbols {
   const order = [...symbols];
-  const first = random.below(2);
-  for (const start of [first, 1 - first]) {
-    for (let i = start; i + 1 < order.length; i += 2) {
-      if (!random.chance(order[i]! > order[i + 1]! ? 0.5 : 0.03)) continue;
-      [order[i], order[i + 1]] = [order[i + 1]!, order[i]!];
-    }
+  for (let i = 0; i + 1 < order.length; i++) {
+    if (!random.chance(order[i]! > order[i + 1]! ? 0.5 : 0.02)) continue;
+    [order[i], order[i + 1]] = [order[i + 1]!, order[i]!];
+    i++;
   }
   return order;
 }
