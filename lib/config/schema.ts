@@ -1,21 +1,19 @@
 // The one description of a configuration: types, defaults, help, JSON Schema and error messages come from here.
 import { z } from 'zod';
 import { ALGORITHMS, type AlgorithmName } from '../algorithms/registry.ts';
-import { SAMPLING } from '../curriculum/sampling.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
 import { EMBEDDERS, type EmbedderName } from '../diversity/embedders.ts';
 import { ENVIRONMENTS, type EnvironmentName } from '../environments/registry.ts';
 import { SELF_ITERATION_REWARDS } from '../rewards/reward.ts';
+import { curriculum } from './curriculum.ts';
 import { lossOverrides } from './loss.ts';
+import { count, share } from './numbers.ts';
 
 const names = <Name extends string>(registry: Readonly<Record<Name, unknown>>): [Name, ...Name[]] =>
   Object.keys(registry) as [Name, ...Name[]];
 
 type Difficulty = (typeof ENVIRONMENTS)[EnvironmentName]['settings'];
 const environments = Object.values(ENVIRONMENTS).map(({ settings }) => settings) as [Difficulty, ...Difficulty[]];
-
-const count = z.int().min(1);
-const share = z.number().min(0).max(1);
 
 const schedule = z.strictObject({
   kind: z.enum(['constant', 'linear', 'cosine', 'sqrt']).default('constant').describe('How the rate decays'),
@@ -71,50 +69,6 @@ const warmup = z.strictObject({
   batch: count.default(256).describe('Demonstrations per step'),
   optimizer: optimizer.prefault({}),
 });
-
-const curriculum = z
-  .strictObject({
-    capacity: count.default(512).describe('Entries of the task buffer (N)'),
-    minimum: z.int().min(0).default(128).describe('No replay before the buffer holds so many (B_min)'),
-    probability: share.default(0.5).describe('Probability of starting from the buffer (p)'),
-    diverge: share
-      .default(0.2)
-      .describe('Probability that a self-iteration step is a divergence step (p_div), where the strategy has them'),
-    sampling: z
-      .enum(SAMPLING)
-      .default('softmax')
-      .describe(
-        'softmax: P ~ exp(kappa S). rank: P ~ rank(S)^(-1/beta) (PLR). top: uniform over the topK highest (SFL)',
-      ),
-    kappa: z.number().min(0).max(500).default(10).describe('Inverse temperature of the softmax over scores'),
-    beta: z.number().positive().default(0.1).describe('Temperature of sampling by rank'),
-    topK: count.nullable().default(null).describe('How many of the highest scores are sampled (sampling: top)'),
-    staleness: share
-      .default(0)
-      .describe('Share of replays drawn by the steps since the score was measured, not by score (rho of PLR)'),
-    decay: z
-      .number()
-      .positive()
-      .max(1)
-      .default(1)
-      .describe(
-        'What a score is still worth one step after it was measured: a factor on the weight, or on S where ranked',
-      ),
-    children: z.enum(['all', 'best', 'random']).default('all').describe('Attempts of a group that become start points'),
-    rescore: z.boolean().default(true).describe('A replayed start point takes the score just measured'),
-    maxDepth: count.nullable().default(null).describe('Deepest start point; null: any'),
-    maxAge: count.nullable().default(null).describe('Steps after which a start point leaves the buffer; null: never'),
-    instances: count.nullable().default(null).describe('Training instances; null: unlimited'),
-  })
-  .refine((c) => c.minimum <= c.capacity, { error: 'minimum exceeds capacity: no replay ever', path: ['minimum'] })
-  .refine((c) => c.sampling !== 'top' || c.topK !== null, {
-    error: 'sampling the top needs topK: how many of the highest scores',
-    path: ['topK'],
-  })
-  .refine((c) => c.topK === null || c.topK <= c.capacity, {
-    error: 'topK exceeds capacity: there are never so many entries',
-    path: ['topK'],
-  });
 
 const rollout = z.strictObject({
   groups: count.default(32).describe('Prompts per step'),
