@@ -12,7 +12,7 @@ interface Arguments {
   run: string;
   k: string;
   instances?: string;
-  samples: string;
+  samples?: string;
   temperature?: string;
   seed?: string;
   step?: string;
@@ -39,8 +39,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
         samples: {
           type: 'string',
           requiresArg: true,
-          default: '1',
-          describe: 'Episodes per instance, averaged (avg@n)',
+          describe: 'Episodes per instance, averaged: the n of avg@n (default: as configured)',
         },
         temperature: { type: 'string', requiresArg: true, describe: '0: greedy (default: as configured)' },
         seed: { type: 'string', requiresArg: true, describe: 'Seed of the sampling (default: as configured)' },
@@ -67,14 +66,14 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     const instances = args.instances === undefined ? null : wholeNumber('instances', args.instances, 1);
     const temperature = args.temperature === undefined ? null : nonNegative('temperature', args.temperature);
     const seed = args.seed === undefined ? null : wholeNumber('seed', args.seed);
-    const samples = wholeNumber('samples', args.samples, 1);
+    const samples = args.samples === undefined ? null : wholeNumber('samples', args.samples, 1);
     const reviseBelow = reviseThreshold(args);
     const models = savedModels(args.run, step);
     const addon = await loadEngine();
     const curves: Record<string, Curve> = {};
     for (const { name, path, config } of models) {
       const heat = temperature ?? config.evaluation.temperature;
-      if (heat === 0 && samples > 1) {
+      if (heat === 0 && samples !== null && samples > 1) {
         throw new UsageError(
           `--samples ${samples}: greedy answers are all the same; give a --temperature above 0, or drop --samples`,
         );
@@ -83,7 +82,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
       curves[name] = await evaluate(addon, model, createEnvironment(config.environment), {
         k,
         instances: instances ?? config.evaluation.finalInstances,
-        samples,
+        samples: samples ?? (heat === 0 ? 1 : config.evaluation.samples),
         temperature: heat,
         seed: seed ?? config.seed,
         reviseBelow,
