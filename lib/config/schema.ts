@@ -154,6 +154,13 @@ const selfIterationWeights = z
     error: 'give at least one reward a weight',
   });
 
+const selfIterationReward = z
+  .union([z.enum(SELF_ITERATION_REWARDS), selfIterationWeights], {
+    error: `expected ${SELF_ITERATION_REWARDS.join(', ')}, or weights for them`,
+  })
+  .nullable()
+  .default(null);
+
 export const schema = z.strictObject({
   seed: z.int().min(0).default(1),
   threads: z.int().min(0).default(0).describe('CPU threads; 0: one per core'),
@@ -176,13 +183,10 @@ export const schema = z.strictObject({
   rollout: rollout.prefault({}),
   reward: z
     .strictObject({
-      selfIteration: z
-        .union([z.enum(SELF_ITERATION_REWARDS), selfIterationWeights], {
-          error: `expected ${SELF_ITERATION_REWARDS.join(', ')}, or weights for them`,
-        })
-        .nullable()
-        .default(null)
-        .describe("Reward of self-iteration steps, or several with weights; null: the environment's choice"),
+      selfIteration: selfIterationReward.describe(
+        "Reward of self-iteration steps, or several with weights; null: the environment's choice",
+      ),
+      divergence: selfIterationReward.describe('Reward of divergence steps; null: that of self-iteration steps'),
     })
     .prefault({}),
   diversity: diversity.prefault({}),

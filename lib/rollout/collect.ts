@@ -29,7 +29,8 @@ export async function collect(
   draw: () => Task,
 ): Promise<Collected> {
   const { groups: wanted, filter, extraRounds } = settings.rollout;
-  const kind = settings.reward.selfIteration ?? environment.selfIterationReward;
+  const improve = settings.reward.selfIteration ?? environment.selfIterationReward;
+  const diverge = settings.reward.divergence ?? improve;
   const groups: Group[] = [];
   const dropped: Group[] = [];
   const turns: SampledTurn[] = [];
@@ -37,7 +38,9 @@ export async function collect(
   for (let round = 0; round < rounds && groups.length < wanted; round++) {
     const tasks = Array.from({ length: wanted - groups.length }, draw);
     const rollout = await rollOut(model, environment, tasks, sampling(settings, environment, step * rounds + round));
-    const judged = tasks.map((task, g) => judgedGroup(task, rollout, g, environment, kind));
+    const judged = tasks.map((task, g) =>
+      judgedGroup(task, rollout, g, environment, task.mode === 'diverge' ? diverge : improve),
+    );
     const informative = judged.map(({ rewards }) => filter === 'off' || variance(known(rewards)) > 0);
     // Nothing to learn anywhere: an update on the last round changes next to nothing, but the run goes on.
     if (groups.length === 0 && round === rounds - 1 && !informative.includes(true)) informative.fill(true);

@@ -7,7 +7,7 @@ import { createEnvironment } from '../../lib/environments/create.ts';
 import type { Environment } from '../../lib/environments/environment.ts';
 import { type Learner, train } from '../../lib/loop.ts';
 import { judge } from '../../lib/rollout/judge.ts';
-import type { Attempt, Step, Verdict } from '../../lib/types.ts';
+import type { Attempt, Mode, Step, Verdict } from '../../lib/types.ts';
 import { FakeModel } from '../support/fake-model.ts';
 
 const config = parseConfig({
@@ -148,6 +148,18 @@ test('exit scales the advantages of diverge by the distance of an attempt from i
   assert.ok(new Set(factors.map((factor) => factor.toFixed(4))).size > 4);
   assert.equal(plain!.stats['embeddingDistance'], null);
   assert.ok(scaled!.stats['embeddingDistance']! > 0);
+});
+
+test('divergence steps can have a reward of their own', async () => {
+  const own = { ...config, reward: { selfIteration: 'improvement' as const, divergence: 'plain' as const } };
+  const steps = await collect(train({ ...learner('diverge'), config: own }));
+  const rewardsOf = (mode: Mode): boolean[] =>
+    steps
+      .flatMap(({ groups }) => groups)
+      .filter(({ task }) => task.mode === mode)
+      .map(({ rewards, attempts }) => rewards.every((r, i) => r === attempts[i]!.quality));
+  assert.ok(rewardsOf('diverge').length > 0 && rewardsOf('diverge').every(Boolean));
+  assert.ok(rewardsOf('improve').includes(false));
 });
 
 test('dynamic sampling replaces groups without variance', async () => {

@@ -25,6 +25,7 @@ const SHARED: readonly [string, (config: Config) => unknown, ...unknown[]][] = [
   ['algorithm',         (c) => c.algorithm.name,                  'grpo', 'dr_grpo', 'grpo'],
   ['overlong',          (c) => c.algorithm.overlong,              'keep', 'mask',  'keep'],
   ['reward',            (c) => c.reward.selfIteration,            'plain', 'plain', 'improvement'],
+  ['divergence reward', (c) => c.reward.divergence ?? c.reward.selfIteration, 'plain', 'plain', 'plain'],
 ];
 // lr, N, B_min, p, p_div
 type Row = readonly [number, number | null, number | null, number | null, number | null];
