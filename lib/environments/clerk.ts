@@ -156,7 +156,7 @@ class Clerk implements Environment<Errand> {
     }
     const state = standing(errand, history);
     const call = this.#writes(state, run(errand.requests[history.length]!, state));
-    const answer = (): Int32Array => call.map((token) => slip(token, token === KEEP ? 0.1 : 0.4));
+    const answer = (): Int32Array => call.map((token) => slip(token, token === KEEP ? 0.02 : 0.3));
     return demonstrate(
       {
         prompt: (mode, previous) => this.prompt(errand, mode, previous, history),
@@ -165,7 +165,7 @@ class Clerk implements Environment<Errand> {
         draft: () => (random.chance(0.5) ? answer() : partlyRight()),
         revise: ({ tokens, feedback }) =>
           tokens.map((token, register) =>
-            feedback[this.#registers + register] === WRONG ? slip(call[register]!, 0.6) : slip(token, 0.1),
+            feedback[this.#registers + register] === WRONG ? slip(call[register]!, 0.6) : slip(token, 0.03),
           ),
       },
       random,
