@@ -56,7 +56,8 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     clock.lap('curriculum');
 
     try {
-      const stats = { ...stepStats(step, all, update, buffer), dropped: dropped.length, embeddingDistance: distance };
+      const more = { dropped: dropped.length, embeddingDistance: distance };
+      const stats = { ...stepStats(step, all, update, buffer), ...more };
       yield { step, batch, groups, stats, seconds: clock.seconds() };
     } finally {
       for (const { sampled } of turns) addon.release(sampled.block);

@@ -45,6 +45,7 @@ export function stepStats(step: number, groups: readonly Group[], update: Policy
     bufferDepth: facts.meanDepth,
     bufferAge: facts.meanBorn === null ? null : step - facts.meanBorn,
     tokens: train.tokens,
+    sampledTokens: groups.reduce((n, { lengths }) => n + lengths.reduce((sum, length) => sum + length, 0), 0),
     loss: train.loss,
     entropy: train.entropy,
     klK3: train.klK3,
