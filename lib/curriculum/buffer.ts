@@ -47,7 +47,8 @@ export class TaskBuffer {
     this.#byScore = scoreSampler(capacity, sampling, this.#columns);
     const now = (): number => this.#measured + 1; // draws of a step come before its measurements
     this.#byAge = new StalenessSampler(capacity, (slot) => scored[slot]!, now);
-    this.#indexes = [this.#lowest, this.#oldest, this.#byScore, this.#byAge, this.facts];
+    const byAge = this.#staleness > 0 ? [this.#byAge] : []; // costs as much as the others
+    this.#indexes = [this.#lowest, this.#oldest, this.#byScore, this.facts, ...byAge];
   }
 
   get size(): number {
@@ -99,7 +100,8 @@ export class TaskBuffer {
   /** Probability of each entry, in slot order. */
   probabilities(): number[] {
     const rho = this.#staleness;
-    return this.#slots.map((_, slot) => rho * this.#byAge.share(slot) + (1 - rho) * this.#byScore.share(slot));
+    const byAge = (slot: number): number => (rho > 0 ? rho * this.#byAge.share(slot) : 0);
+    return this.#slots.map((_, slot) => byAge(slot) + (1 - rho) * this.#byScore.share(slot));
   }
 
   save(): BufferState {
