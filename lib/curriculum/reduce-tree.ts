@@ -1,21 +1,32 @@
+/** Changes that wait to be passed on together, at most: a bound on memory. */
+const MOST_WAITING = 4096;
+
 /**
  * Numbers with their total under an operation (a sum, say) in a binary tree. Every inner node is recomputed from its two
  * children, so totals are a function of the numbers alone: a restored tree gives exactly those of the one that was saved.
+ * Changes reach the inner nodes when somebody asks: those of a step share most of their way to the root.
  */
 export class ReduceTree {
   /** Places for numbers: a power of two. */
   readonly leaves: number;
   readonly #nodes: Float64Array;
   readonly #combine: (left: number, right: number) => number;
+  /** Leaves that changed since the inner nodes were computed. */
+  #waiting: number[] = [];
+  /** By node: the pass that computed it last. */
+  readonly #pass: Uint32Array;
+  #passes = 0;
 
   /** `empty` changes nothing when combined. */
   constructor(capacity: number, combine: (left: number, right: number) => number, empty: number) {
     this.leaves = 2 ** Math.ceil(Math.log2(Math.max(1, capacity)));
     this.#nodes = new Float64Array(2 * this.leaves).fill(empty);
     this.#combine = combine;
+    this.#pass = new Uint32Array(this.leaves);
   }
 
   get total(): number {
+    this.#passOn();
     return this.#nodes[1]!;
   }
 
@@ -24,15 +35,33 @@ export class ReduceTree {
   }
 
   set(index: number, value: number): void {
-    let node = this.leaves + index;
-    this.#nodes[node] = value;
-    for (node >>= 1; node >= 1; node >>= 1) {
-      this.#nodes[node] = this.#combine(this.#nodes[2 * node]!, this.#nodes[2 * node + 1]!);
+    const leaf = this.leaves + index;
+    this.#nodes[leaf] = value;
+    if (this.#waiting.push(leaf) >= MOST_WAITING) this.#passOn();
+  }
+
+  /** Level by level, every inner node above a change once. */
+  #passOn(): void {
+    let level = this.#waiting;
+    if (level.length === 0) return;
+    this.#waiting = [];
+    this.#passes++;
+    while (level[0]! > 1) {
+      const above: number[] = [];
+      for (const child of level) {
+        const node = child >> 1;
+        if (this.#pass[node] === this.#passes) continue;
+        this.#pass[node] = this.#passes;
+        this.#nodes[node] = this.#combine(this.#nodes[2 * node]!, this.#nodes[2 * node + 1]!);
+        above.push(node);
+      }
+      level = above;
     }
   }
 
   /** Walks from the root to a number: `toRight` hears the totals of both halves and chooses. */
   descend(toRight: (left: number, right: number) => boolean): number {
+    this.#passOn();
     let node = 1;
     while (node < this.leaves) {
       node *= 2;
