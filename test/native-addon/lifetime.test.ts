@@ -136,7 +136,9 @@ test('released blocks are gone at once, hundreds of calls hold none', async () =
     const { logprob } = await model.score(sequence, SCORE);
     addon.release(logprob.buffer as ArrayBuffer);
   }
-  assert.deepEqual([addon.doctor().blocks, addon.doctor().blockBytes], [before.blocks, before.blockBytes]);
+  // Fewer, where garbage of earlier tests was collected meanwhile.
+  const { blocks, blockBytes } = addon.doctor();
+  assert.ok(blocks <= before.blocks && blockBytes <= before.blockBytes, `${before.blocks} blocks, then ${blocks}`);
 });
 
 test('training by hand: accumulate, update, save and load', async () => {
