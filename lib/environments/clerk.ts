@@ -6,18 +6,7 @@ import { z } from 'zod';
 import type { Random } from '../rng.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
 import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
-import {
-  demonstrate,
-  drawInSplit,
-  estimate,
-  FIRST,
-  fixedLength,
-  fixedPrompt,
-  judged,
-  MASK,
-  NAMES,
-  type Sizes,
-} from './fixed-prompt.ts';
+import { demonstrate, drawInSplit, estimate, FIRST, FixedPrompt, judged, MASK, NAMES } from './fixed-prompt.ts';
 
 /** Digits, then the words of calls and audits, then instructions, then register numbers. */
 const DIGIT = FIRST;
@@ -25,6 +14,8 @@ const KEEP = DIGIT + 10;
 const RIGHT = KEEP + 1;
 const WRONG = KEEP + 2;
 const INSTRUCTION = KEEP + 3;
+
+const registerToken = (number: number): number => INSTRUCTION + INSTRUCTIONS.length + number;
 
 const settings = z.strictObject({
   name: z.literal('clerk'),
@@ -74,26 +65,19 @@ interface Errand {
   readonly requests: readonly Request[];
 }
 
-class Clerk implements Environment<Errand> {
+class Clerk extends FixedPrompt implements Environment<Errand> {
   readonly name = 'clerk';
-  readonly vocabularySize: number;
-  readonly promptTokens: number;
-  readonly turns: number;
-  readonly attempt: Environment['attempt'];
-  readonly selfIterationReward = 'plain';
   readonly levels: Environment['levels'];
   readonly #registers: number;
   readonly #audit: boolean;
-  readonly #sizes: Sizes;
 
   constructor({ registers, turns, audit }: Settings) {
+    super({
+      ...{ vocabulary: registerToken(registers), request: 3 + 2 * registers },
+      ...{ answer: registers, feedback: 2 * registers, turns },
+    });
     this.#registers = registers;
     this.#audit = audit;
-    this.turns = turns;
-    this.#sizes = { answer: registers, feedback: 2 * registers };
-    this.vocabularySize = this.#register(registers);
-    this.promptTokens = fixedLength(3 + 2 * registers, this.#sizes);
-    this.attempt = { maxTokens: registers, stopTokens: [], stopSequences: [] };
     this.levels = {
       chance: this.#level((random) => DIGIT + random.below(11)),
       'nothing written': this.#level(() => KEEP),
@@ -117,10 +101,10 @@ class Clerk implements Environment<Errand> {
     const { instruction, a, b } = errand.requests[history.length]!;
     const words = INSTRUCTIONS[instruction]!.arguments.map((kind, i) => {
       const value = i === 0 ? a : b;
-      return kind === 'none' ? MASK : kind === 'digit' ? DIGIT + value : this.#register(value);
+      return kind === 'none' ? MASK : kind === 'digit' ? DIGIT + value : registerToken(value);
     });
     const ledger = this.#report(standing(errand, history), truth(errand, history.length));
-    return fixedPrompt(mode, [INSTRUCTION + instruction, ...words, ...ledger], previous, this.#sizes);
+    return this.layOut(mode, [INSTRUCTION + instruction, ...words, ...ledger], previous);
   }
 
   judge(errand: Errand, answer: Int32Array, history: readonly Attempt[]): Verdict {
@@ -177,12 +161,8 @@ class Clerk implements Environment<Errand> {
     return Array.from(tokens, (token) => {
       if (token < DIGIT) return NAMES[token] ?? '?';
       if (token < KEEP) return String(token - DIGIT);
-      return words[token - KEEP] ?? `r${token - this.#register(0)}`;
+      return words[token - KEEP] ?? `r${token - registerToken(0)}`;
     }).join(' ');
-  }
-
-  #register(number: number): number {
-    return INSTRUCTION + INSTRUCTIONS.length + number;
   }
 
   #request(random: Random): Request {

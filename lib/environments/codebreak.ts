@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Random } from '../rng.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
 import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
-import { demonstrate, drawInSplit, FIRST, fixedLength, fixedPrompt, MASK, NAMES, type Sizes } from './fixed-prompt.ts';
+import { demonstrate, drawInSplit, FIRST, FixedPrompt, MASK, NAMES } from './fixed-prompt.ts';
 
 /** Token of symbol 0; the feedback marks follow the symbols. */
 const SYMBOL = FIRST;
@@ -33,27 +33,18 @@ interface Code {
   readonly hint: readonly number[];
 }
 
-class Codebreak implements Environment<Code> {
+class Codebreak extends FixedPrompt implements Environment<Code> {
   readonly name = 'codebreak';
-  readonly vocabularySize: number;
-  readonly promptTokens: number;
-  readonly turns = 1;
-  readonly attempt: Environment['attempt'];
-  readonly selfIterationReward = 'plain';
   readonly levels: Environment['levels'];
   readonly #length: number;
   readonly #symbols: number;
   readonly #hint: number;
-  readonly #sizes: Sizes;
 
   constructor({ length, symbols, hint }: Settings) {
+    super({ vocabulary: SYMBOL + symbols + 3, request: length, answer: length, feedback: length });
     this.#length = length;
     this.#symbols = symbols;
     this.#hint = hint;
-    this.vocabularySize = SYMBOL + symbols + 3;
-    this.#sizes = { answer: length, feedback: length };
-    this.promptTokens = fixedLength(length, this.#sizes);
-    this.attempt = { maxTokens: length, stopTokens: [], stopSequences: [] };
     this.levels = { chance: 1 / symbols, 'copy of the hint': hint + (1 - hint) / symbols };
   }
 
@@ -70,7 +61,7 @@ class Codebreak implements Environment<Code> {
   }
 
   prompt({ hint }: Code, mode: Mode, previous: Attempt | null): Int32Array {
-    return fixedPrompt(mode, Array.from(this.#tokens(hint)), previous, this.#sizes);
+    return this.layOut(mode, this.#tokens(hint), previous);
   }
 
   judge({ code }: Code, answer: Int32Array): Verdict {

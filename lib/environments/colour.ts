@@ -4,17 +4,7 @@ import { z } from 'zod';
 import type { Random } from '../rng.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
 import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
-import {
-  demonstrate,
-  drawInSplit,
-  estimate,
-  FIRST,
-  fixedLength,
-  fixedPrompt,
-  MASK,
-  NAMES,
-  type Sizes,
-} from './fixed-prompt.ts';
+import { demonstrate, drawInSplit, estimate, FIRST, FixedPrompt, MASK, NAMES } from './fixed-prompt.ts';
 
 /** Token of colour 0; behind the colours one token for every set of them. */
 const COLOUR = FIRST;
@@ -50,24 +40,15 @@ interface Graph {
   readonly hint: Colours;
 }
 
-class Colour implements Environment<Graph> {
+class Colour extends FixedPrompt implements Environment<Graph> {
   readonly name = 'colour';
-  readonly vocabularySize: number;
-  readonly promptTokens: number;
-  readonly turns = 1;
-  readonly attempt: Environment['attempt'];
-  readonly selfIterationReward = 'plain';
   readonly levels: Environment['levels'];
   readonly #settings: Settings;
-  readonly #sizes: Sizes;
 
   constructor(difficulty: Settings) {
     const { nodes, colours } = difficulty;
+    super({ vocabulary: COLOUR + colours + 2 ** colours, request: nodes, answer: nodes, feedback: nodes });
     this.#settings = difficulty;
-    this.#sizes = { answer: nodes, feedback: nodes };
-    this.vocabularySize = COLOUR + colours + 2 ** colours;
-    this.promptTokens = fixedLength(nodes, this.#sizes);
-    this.attempt = { maxTokens: nodes, stopTokens: [], stopSequences: [] };
     const level = (answer: (graph: Graph, random: Random) => Colours): number =>
       estimate((number, random) => {
         const graph = this.task(number, 'train');
@@ -94,7 +75,7 @@ class Colour implements Environment<Graph> {
   }
 
   prompt({ hint }: Graph, mode: Mode, previous: Attempt | null): Int32Array {
-    return fixedPrompt(mode, Array.from(this.#tokens(hint)), previous, this.#sizes);
+    return this.layOut(mode, this.#tokens(hint), previous);
   }
 
   judge(graph: Graph, answer: Int32Array): Verdict {

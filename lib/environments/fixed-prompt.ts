@@ -2,7 +2,7 @@
 // feedback, a separator. Position i of an answer then always finds its part of the prompt equally far back.
 import { Random } from '../rng.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
-import type { Demonstration } from './environment.ts';
+import type { Demonstration, Environment } from './environment.ts';
 
 /** Token 0 is padding. */
 export const SEPARATOR = 1;
@@ -17,30 +17,45 @@ export const NAMES = ['pad', '|', 'answer', 'improve', 'diverge', '_'];
 /** One instance in so many is held out. */
 const HELD_OUT_SHARE = 8;
 
-/** How many tokens the previous answer and its feedback take. */
-export interface Sizes {
+/** In tokens. */
+interface Layout {
+  readonly vocabulary: number;
+  readonly request: number;
   readonly answer: number;
   readonly feedback: number;
+  readonly turns?: number;
 }
 
-export const fixedLength = (request: number, { answer, feedback }: Sizes): number => request + answer + feedback + 2;
+/** What follows from such a layout. Answers have one length too: nothing but their number of tokens ends them. */
+export abstract class FixedPrompt {
+  readonly vocabularySize: number;
+  readonly promptTokens: number;
+  readonly turns: number;
+  readonly attempt: Environment['attempt'];
+  readonly selfIterationReward = 'plain';
+  readonly #layout: Layout;
 
-/** A prompt of this layout; what the previous answer has too much is cut off, what it lacks is masked. */
-export function fixedPrompt(
-  mode: Mode,
-  request: readonly number[],
-  previous: Attempt | null,
-  sizes: Sizes,
-): Int32Array {
-  const tokens = new Int32Array(fixedLength(request.length, sizes)).fill(MASK);
-  tokens[0] = MODE[mode];
-  tokens.set(request, 1);
-  if (previous !== null) {
-    tokens.set(previous.tokens.subarray(0, sizes.answer), 1 + request.length);
-    tokens.set(previous.feedback.subarray(0, sizes.feedback), 1 + request.length + sizes.answer);
+  constructor(layout: Layout) {
+    this.#layout = layout;
+    this.vocabularySize = layout.vocabulary;
+    this.promptTokens = layout.request + layout.answer + layout.feedback + 2;
+    this.turns = layout.turns ?? 1;
+    this.attempt = { maxTokens: layout.answer, stopTokens: [], stopSequences: [] };
   }
-  tokens[tokens.length - 1] = SEPARATOR;
-  return tokens;
+
+  /** A prompt; what the previous answer has too much is cut off, what it lacks is masked. */
+  protected layOut(mode: Mode, request: ArrayLike<number>, previous: Attempt | null): Int32Array {
+    const { answer, feedback } = this.#layout;
+    const tokens = new Int32Array(this.promptTokens).fill(MASK);
+    tokens[0] = MODE[mode];
+    tokens.set(request, 1);
+    if (previous !== null) {
+      tokens.set(previous.tokens.subarray(0, answer), 1 + request.length);
+      tokens.set(previous.feedback.subarray(0, feedback), 1 + request.length + answer);
+    }
+    tokens[tokens.length - 1] = SEPARATOR;
+    return tokens;
+  }
 }
 
 /** Draws until the content belongs to the split. Its hash decides that, so the two splits cannot meet. */

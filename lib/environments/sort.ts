@@ -4,16 +4,7 @@ import { z } from 'zod';
 import type { Random } from '../rng.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
 import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
-import {
-  demonstrate,
-  drawInSplit,
-  estimate,
-  FIRST,
-  fixedLength,
-  fixedPrompt,
-  NAMES,
-  type Sizes,
-} from './fixed-prompt.ts';
+import { demonstrate, drawInSplit, estimate, FIRST, FixedPrompt, NAMES } from './fixed-prompt.ts';
 
 const SYMBOL = FIRST;
 
@@ -28,25 +19,16 @@ const settings = z
 type Settings = z.infer<typeof settings>;
 type Symbols = readonly number[];
 
-class Sort implements Environment<Symbols> {
+class Sort extends FixedPrompt implements Environment<Symbols> {
   readonly name = 'sort';
-  readonly vocabularySize: number;
-  readonly promptTokens: number;
-  readonly turns = 1;
-  readonly attempt: Environment['attempt'];
-  readonly selfIterationReward = 'plain';
   readonly levels: Environment['levels'];
   readonly #length: number;
   readonly #symbols: number;
-  readonly #sizes: Sizes;
 
   constructor({ length, symbols }: Settings) {
+    super({ vocabulary: SYMBOL + symbols, request: length, answer: length, feedback: 0 });
     this.#length = length;
     this.#symbols = symbols;
-    this.#sizes = { answer: length, feedback: 0 };
-    this.vocabularySize = SYMBOL + symbols;
-    this.promptTokens = fixedLength(length, this.#sizes);
-    this.attempt = { maxTokens: length, stopTokens: [], stopSequences: [] };
     this.levels = { chance: estimate((number) => this.#quality(this.task(number, 'train'))) };
   }
 
@@ -63,7 +45,7 @@ class Sort implements Environment<Symbols> {
   /** An invalid answer is masked: what is not there cannot be sorted, and the request has all that is. */
   prompt(symbols: Symbols, mode: Mode, previous: Attempt | null): Int32Array {
     const shown = previous !== null && isOrderOf(symbols, previous.tokens) ? previous : null;
-    return fixedPrompt(mode, Array.from(this.#tokens(symbols)), shown, this.#sizes);
+    return this.layOut(mode, this.#tokens(symbols), shown);
   }
 
   judge(symbols: Symbols, answer: Int32Array): Verdict {

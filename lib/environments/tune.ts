@@ -4,17 +4,7 @@ import { z } from 'zod';
 import { Random } from '../rng.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
 import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
-import {
-  demonstrate,
-  drawInSplit,
-  estimate,
-  FIRST,
-  fixedLength,
-  fixedPrompt,
-  MASK,
-  NAMES,
-  type Sizes,
-} from './fixed-prompt.ts';
+import { demonstrate, drawInSplit, estimate, FIRST, FixedPrompt, MASK, NAMES } from './fixed-prompt.ts';
 
 /** Token of level 0; the feedback marks follow the levels. */
 const LEVEL = FIRST;
@@ -42,24 +32,15 @@ interface Experiment {
   readonly prior: Knobs;
 }
 
-class Tune implements Environment<Experiment> {
+class Tune extends FixedPrompt implements Environment<Experiment> {
   readonly name = 'tune';
-  readonly vocabularySize: number;
-  readonly promptTokens: number;
-  readonly turns = 1;
-  readonly attempt: Environment['attempt'];
-  readonly selfIterationReward = 'plain';
   readonly levels: Environment['levels'];
   readonly #settings: Settings;
-  readonly #sizes: Sizes;
 
   constructor(difficulty: Settings) {
     const { knobs, levels } = difficulty;
+    super({ vocabulary: LEVEL + levels + MARKS.length, request: knobs, answer: knobs, feedback: knobs });
     this.#settings = difficulty;
-    this.#sizes = { answer: knobs, feedback: knobs };
-    this.vocabularySize = LEVEL + levels + MARKS.length;
-    this.promptTokens = fixedLength(knobs, this.#sizes);
-    this.attempt = { maxTokens: knobs, stopTokens: [], stopSequences: [] };
     this.levels = {
       chance: estimate((number, random) => this.#quality(this.task(number, 'train'), this.#randomKnobs(random))),
       'copy of the prior': estimate((number) => {
@@ -85,7 +66,7 @@ class Tune implements Environment<Experiment> {
   }
 
   prompt({ prior }: Experiment, mode: Mode, previous: Attempt | null): Int32Array {
-    return fixedPrompt(mode, Array.from(this.#tokens(prior)), previous, this.#sizes);
+    return this.layOut(mode, this.#tokens(prior), previous);
   }
 
   /** The measurement's errors are drawn from the answer itself: a verdict repeats, another answer has other errors. */
