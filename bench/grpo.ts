@@ -43,8 +43,7 @@ async function step(
   let sampled!: Sampled;
   parts.rollout.push(
     await timed(async () => {
-      const { columns } = await model.generate(describeBatch(promptBatch(prompts)), sampling({ ...SHAPE, seed }));
-      sampled = new Sampled(columns);
+      sampled = new Sampled(await model.generate(describeBatch(promptBatch(prompts)), sampling({ ...SHAPE, seed })));
     }),
   );
   parts.update.push(

@@ -8,6 +8,7 @@ import { generate } from './generate.ts';
 import { grpo } from './grpo.ts';
 import { handover } from './handover.ts';
 import { ops } from './ops.ts';
+import { revise } from './revise.ts';
 import { addon } from './support/engine.ts';
 import type { BenchOptions } from './support/options.ts';
 import { markdown, type Report } from './support/report.ts';
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   gemm,
   train,
   generate,
+  revise,
   grpo,
   handover,
   curriculum,

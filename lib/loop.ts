@@ -7,6 +7,7 @@ import type { Config } from './config/schema.ts';
 import type { TaskBuffer } from './curriculum/buffer.ts';
 import { drawTask, remember } from './curriculum/curriculum.ts';
 import type { Strategy } from './curriculum/strategies.ts';
+import { needsHidden } from './diversity/embedders.ts';
 import type { Environment } from './environments/environment.ts';
 import type { Addon, NativeModel } from './native/addon.ts';
 import { Random } from './rng.ts';
@@ -41,11 +42,12 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     // attempts for one self-iteration step.
     if (config.curriculum.maxAge !== null) buffer.expire(step - config.curriculum.maxAge);
     const draw = (): Task => drawTask(strategy, buffer, config.curriculum, random);
-    const { groups, dropped, turns } = await collect(model, environment, config, step, draw);
+    const embed = needsHidden(strategy, config.diversity);
+    const { groups, dropped, turns } = await collect(model, environment, config, step, draw, { embed });
     clock.lap('rollout');
 
     // Batch and update: advantages beside the sampler's own columns, then one policy-gradient step.
-    const { advantages, distance } = await groupAdvantages(model, config, strategy, groups, turns);
+    const { advantages, distance } = await groupAdvantages(config, strategy, groups, turns);
     const batch = rolloutBatch(turns, environment.name, groups, advantages);
     const update = await updatePolicy(model, batch, config, loss, step);
     clock.lap('update');
@@ -60,7 +62,7 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
       const stats = { ...stepStats(step, all, update, buffer), ...more };
       yield { step, batch, groups, stats, seconds: clock.seconds() };
     } finally {
-      for (const { sampled } of turns) addon.release(sampled.block);
+      for (const { sampled } of turns) sampled.release(addon);
     }
   }
 }

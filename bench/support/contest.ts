@@ -42,8 +42,8 @@ export async function timed(action: () => Promise<unknown>): Promise<number> {
   return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
-/** Every entrant once per round, each round starting with another one. */
-async function interleave(
+/** Seconds of every entrant, each once per round, each round starting with another one. */
+export async function interleave(
   entrants: readonly Entrant[],
   rounds: number,
 ): Promise<{ seconds: number[][]; busy: number }> {

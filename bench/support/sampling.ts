@@ -17,5 +17,7 @@ export function sampling(shape: { samplesPerPrompt: number; newTokens: number; s
     pages: 0,
     maxRunning: 256,
     prefillTokens: 2048,
+    keepPrefixes: false,
+    embed: false,
   };
 }

@@ -4,7 +4,6 @@ import type { Config } from '../config/schema.ts';
 import type { Strategy } from '../curriculum/strategies.ts';
 import { diversityFactors, meanPairwiseDistance } from '../diversity/bonus.ts';
 import { EMBEDDERS } from '../diversity/embedders.ts';
-import type { NativeModel } from '../native/addon.ts';
 import type { SampledTurn } from '../rollout/rollout.ts';
 import { known, mean } from '../statistics.ts';
 import type { Group } from '../types.ts';
@@ -18,8 +17,7 @@ export interface GroupAdvantages {
 }
 
 export async function groupAdvantages(
-  model: NativeModel,
-  { algorithm, diversity, train }: Pick<Config, 'algorithm' | 'diversity' | 'train'>,
+  { algorithm, diversity }: Pick<Config, 'algorithm' | 'diversity'>,
   strategy: Strategy,
   groups: readonly Group[],
   turns: readonly SampledTurn[],
@@ -35,7 +33,7 @@ export async function groupAdvantages(
   const embeddings = groups.map(({ attempts }) => attempts.map((): Float32Array | null => null));
   for (const { turn, sampled, owners } of turns) {
     if (turn > 0) continue;
-    const rows = await EMBEDDERS[diversity.embedder](model, sampled, train.microBatchTokens);
+    const rows = await EMBEDDERS[diversity.embedder].embed(sampled);
     for (const [row, owner] of owners.entries()) if (owner !== null) embeddings[owner[0]]![owner[1]] = rows[row]!;
   }
   const distances = known(embeddings.map(meanPairwiseDistance));

@@ -1,6 +1,6 @@
 // What the sampler returns, as Arrow columns over its one native block: views, never copies.
 import { type Data, DataType, makeData, Type } from 'apache-arrow';
-import type { NativeColumns } from '../native/addon.ts';
+import type { Addon, GenerateResult } from '../native/addon.ts';
 import { toRecordBatch } from '../native/bridge.ts';
 import { GENERATED_FIELDS } from './schema.ts';
 
@@ -18,7 +18,10 @@ export class Sampled {
   /** The native block, to be released when nothing looks at the columns any more. */
   readonly block: ArrayBuffer;
 
-  constructor(native: NativeColumns) {
+  /** Mean hidden state (rows, C) of every answer; null where the sampler was not asked for it. */
+  readonly embeddings: Float32Array | null;
+
+  constructor({ columns: native, embeddings }: Pick<GenerateResult, 'columns' | 'embeddings'>) {
     const batch = toRecordBatch(native);
     const column = (name: string): Data => {
       const data = batch.getChild(name)?.data[0];
@@ -26,12 +29,19 @@ export class Sampled {
       return data;
     };
     this.block = native.buffer;
+    this.embeddings = embeddings;
     this.rows = native.rows;
     this.data = GENERATED_FIELDS.map((field) => column(field.name));
     this.offsets = column('tokens').valueOffsets;
     this.tokens = column('tokens').children[0]!.values as Int32Array;
     this.promptLength = column('prompt_length').values as Int32Array;
     this.finishReason = column('finish_reason').values as Int8Array;
+  }
+
+  /** Gives the native blocks back. Nothing may look at the columns or embeddings any more. */
+  release(addon: Pick<Addon, 'release'>): void {
+    addon.release(this.block);
+    if (this.embeddings !== null) addon.release(this.embeddings.buffer as ArrayBuffer);
   }
 
   /** The answer of a row, a view: copy it to keep it beyond the block. */

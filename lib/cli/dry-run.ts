@@ -20,6 +20,7 @@ export async function dryRun(addon: Addon, config: Config, json: boolean): Promi
     newTokens: environment.attempt.maxTokens,
     maxRunning: rollout.maxRunning,
     prefillTokens: rollout.prefillTokens,
+    keepPrefixes: environment.turns > 1,
     microBatchTokens: train.microBatchTokens,
     recompute: train.recompute,
     reference: (algorithm.loss.klWeight ?? 0) > 0,

@@ -1,30 +1,32 @@
 // Embeddings of attempts, for the diversity bonus. One line in EMBEDDERS makes another one available.
-import { makeData, RecordBatch, Schema, Struct } from 'apache-arrow';
 import type { Sampled } from '../batch/sampled.ts';
-import { GENERATED_FIELDS } from '../batch/schema.ts';
-import type { NativeModel } from '../native/addon.ts';
-import { describeBatch } from '../native/bridge.ts';
+import type { Strategy } from '../curriculum/strategies.ts';
 
-/** Embeds every row of what was sampled. */
-export type Embedder = (model: NativeModel, sampled: Sampled, microBatchTokens: number) => Promise<Float32Array[]>;
+export interface Embedder {
+  /** Whether it needs the mean hidden states of the answers, which the sampler returns if asked. */
+  readonly hidden: boolean;
+  /** Embeds every row of what was sampled. */
+  embed(sampled: Sampled): Promise<readonly Float32Array[]>;
+}
 
-/** Mean of the policy's own hidden states over the answer: needs no other model. */
-const hidden: Embedder = async (model, sampled, microBatchTokens) => {
-  const names = ['tokens', 'loss_mask'];
-  const fields = GENERATED_FIELDS.filter(({ name }) => names.includes(name));
-  const children = GENERATED_FIELDS.flatMap(({ name }, i) => (names.includes(name) ? [sampled.data[i]!] : []));
-  const data = makeData({ type: new Struct(fields), length: sampled.rows, nullCount: 0, children });
-  const all = await model.embed(describeBatch(new RecordBatch(new Schema(fields), data)), { microBatchTokens });
-  const width = all.length / sampled.rows;
-  return Array.from({ length: sampled.rows }, (_, row) => all.slice(row * width, (row + 1) * width));
+/** Mean of the policy's own hidden states over the answer: needs no other model and no pass of its own. */
+const hidden: Embedder = {
+  hidden: true,
+  async embed({ embeddings, rows }) {
+    if (embeddings === null) throw new Error('the sampler was not asked for embeddings');
+    const width = embeddings.length / rows;
+    return Array.from({ length: rows }, (_, row) => embeddings.subarray(row * width, (row + 1) * width));
+  },
 };
 
 const BUCKETS = 256;
 const LONGEST = 3;
 
 /** Shares of the answer's n-grams, n = 1 .. 3, hashed into 256 buckets: says what the answer looks like, not what it means. */
-const ngrams: Embedder = async (_, sampled) =>
-  Array.from({ length: sampled.rows }, (__, row) => hashedNgrams(sampled.completion(row)));
+const ngrams: Embedder = {
+  hidden: false,
+  embed: async (sampled) => Array.from({ length: sampled.rows }, (_, row) => hashedNgrams(sampled.completion(row))),
+};
 
 export function hashedNgrams(tokens: Int32Array): Float32Array {
   const counts = new Float32Array(BUCKETS);
@@ -42,3 +44,9 @@ export function hashedNgrams(tokens: Int32Array): Float32Array {
 
 export const EMBEDDERS = { hidden, ngrams } as const satisfies Record<string, Embedder>;
 export type EmbedderName = keyof typeof EMBEDDERS;
+
+/** Whether the sampler has to return hidden states. */
+export const needsHidden = (
+  { diversityBonus }: Pick<Strategy, 'diversityBonus'>,
+  { measure, embedder }: { readonly measure: boolean; readonly embedder: EmbedderName },
+): boolean => (diversityBonus || measure) && EMBEDDERS[embedder].hidden;

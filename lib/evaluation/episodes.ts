@@ -2,8 +2,7 @@
 import type { Environment } from '../environments/environment.ts';
 import type { NativeModel } from '../native/addon.ts';
 import { episodeQuality } from '../rewards/reward.ts';
-import { type Release, type ShouldRevise, selfIterate } from '../rollout/self-iterate.ts';
-import type { Sampling } from '../rollout/sample.ts';
+import { type Release, selfIterate, type ShouldRevise, type StepSampling } from '../rollout/self-iterate.ts';
 import type { Attempt } from '../types.ts';
 
 /** What one episode came to with k steps in every turn. */
@@ -19,7 +18,7 @@ export interface EpisodeOutcome {
 }
 
 export interface EpisodeSettings {
-  readonly sampling: Omit<Sampling, 'samplesPerPrompt' | 'firstSequence'>;
+  readonly sampling: StepSampling;
   readonly shouldRevise: ShouldRevise;
 }
 

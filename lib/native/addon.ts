@@ -54,12 +54,23 @@ export interface GenerateSettings {
   readonly maxRunning: number;
   /** Prompt tokens processed per step at most. */
   readonly prefillTokens: number;
+  /**
+   * Leaves full cache pages of prompts and answers for later calls, and reads those that an earlier such call left: what a
+   * prompt shares with them at its beginning is not computed again. The same bits; pages of other weights are never read.
+   */
+  readonly keepPrefixes: boolean;
+  /** Return `embeddings`, at the price of one more row per completion. */
+  readonly embed: boolean;
 }
 
 export interface GenerateResult {
   /** tokens, loss_mask, logprob, raw_logprob (lists over prompt + completion), prompt_length, finish_reason. */
   readonly columns: NativeColumns;
+  /** Mean hidden state (rows, C) of every completion, the bits of `embed()`, in a block of its own; null unless asked for. */
+  readonly embeddings: Float32Array | null;
   readonly stats: {
+    /** Prompt tokens found in pages of earlier calls, not counted as prefill. */
+    readonly reusedTokens: number;
     readonly prefillTokens: number;
     readonly decodeSteps: number;
     readonly generatedTokens: number;
@@ -202,6 +213,7 @@ export interface NativeModel {
     newTokens: number;
     maxRunning: number;
     prefillTokens: number;
+    keepPrefixes: boolean;
     microBatchTokens: number;
     recompute: 'none' | 'block';
     reference: boolean;

@@ -21,12 +21,18 @@ export interface Collected {
 
 type Settings = Pick<Config, 'seed' | 'rollout' | 'reward'>;
 
+export interface CollectOptions {
+  /** Whether the mean hidden states of the attempts are wanted. */
+  readonly embed: boolean;
+}
+
 export async function collect(
   model: NativeModel,
   environment: Environment,
   settings: Settings,
   step: number,
   draw: () => Task,
+  { embed }: CollectOptions = { embed: false },
 ): Promise<Collected> {
   const { groups: wanted, filter, extraRounds } = settings.rollout;
   const improve = settings.reward.selfIteration ?? environment.selfIterationReward;
@@ -37,7 +43,8 @@ export async function collect(
   const rounds = filter === 'off' ? 1 : 1 + extraRounds;
   for (let round = 0; round < rounds && groups.length < wanted; round++) {
     const tasks = Array.from({ length: wanted - groups.length }, draw);
-    const rollout = await rollOut(model, environment, tasks, sampling(settings, environment, step * rounds + round));
+    const sampled = { ...sampling(settings, environment, step * rounds + round), embed };
+    const rollout = await rollOut(model, environment, tasks, sampled);
     const judged = tasks.map((task, g) =>
       judgedGroup(task, rollout, g, environment, task.mode === 'diverge' ? diverge : improve),
     );
@@ -57,10 +64,11 @@ function renumber(owner: SampledTurn['owners'][number], indexOf: readonly (numbe
 }
 
 /** Every round of every step has its own sequence numbers, so no random number is used twice. */
-function sampling(settings: Settings, environment: Environment, round: number): Sampling {
+function sampling(settings: Settings, environment: Environment, round: number): Omit<Sampling, 'embed'> {
   const { groups, groupSize, filter: _, extraRounds: __, ...rest } = settings.rollout;
   const seed = deriveSeed(settings.seed, 'rollout');
-  return { ...rest, samplesPerPrompt: groupSize, seed, firstSequence: round * environment.turns * groups * groupSize };
+  const firstSequence = round * environment.turns * groups * groupSize;
+  return { ...rest, samplesPerPrompt: groupSize, seed, firstSequence, keepPrefixes: environment.turns > 1 };
 }
 
 const LENGTH = 2; // finish_reason of batch/schema.ts

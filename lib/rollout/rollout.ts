@@ -60,6 +60,7 @@ export async function rollOut(
     const next = await sampleAttempts(model, environment, requests, {
       ...sampling,
       samplesPerPrompt: 1,
+      embed: false, // what distinguishes the attempts of a group is their answer in the step itself
       firstSequence: firstSequence + turns.length * owners.length,
     });
     turns.push({ turn: turns.length, sampled: next, owners: open });

@@ -15,6 +15,8 @@ export interface Sampling {
   readonly maxRunning: number;
   readonly pages: number;
   readonly prefillTokens: number;
+  readonly keepPrefixes: boolean;
+  readonly embed: boolean;
   readonly seed: number;
   readonly firstSequence: number;
 }
@@ -27,12 +29,12 @@ export async function sampleAttempts(
   sampling: Sampling,
 ): Promise<Sampled> {
   const { maxTokens, stopTokens, stopSequences } = environment.attempt;
-  const { columns } = await model.generate(describeBatch(promptBatch(prompts)), {
+  const generated = await model.generate(describeBatch(promptBatch(prompts)), {
     ...sampling,
     maxNewTokens: maxTokens,
     stopTokens,
     stopSequences,
     repetitionPenalty: 1,
   });
-  return new Sampled(columns);
+  return new Sampled(generated);
 }

@@ -25,6 +25,9 @@ export const reviseBelow =
   (_, meanLogprob) =>
     meanLogprob < threshold;
 
+/** How every step is sampled. */
+export type StepSampling = Omit<Sampling, 'samplesPerPrompt' | 'firstSequence' | 'keepPrefixes' | 'embed'>;
+
 export interface SelfIteration {
   /** Per instance, the answers that stand from earlier turns (default: none). */
   readonly histories?: readonly (readonly Attempt[])[];
@@ -35,7 +38,8 @@ export interface SelfIteration {
 /**
  * Yields the attempts y^0, y^1, ... y^steps of one turn, one round at a time, all instances side by side. An attempt that
  * could not be judged is null, and its next round starts again from the attempt before it. An answer that was not revised
- * is the same object as in the round before. Round k uses random numbers from `firstSequence` + k * instances on.
+ * is the same object as in the round before. Round k uses random numbers from `firstSequence` + k * instances on. What the
+ * prompts of two rounds have in common at their beginning, as a request that comes before the answer, is computed once.
  */
 export async function* selfIterate(
   model: NativeModel,
@@ -43,7 +47,7 @@ export async function* selfIterate(
   environment: Environment,
   instances: readonly unknown[],
   steps: number,
-  sampling: Omit<Sampling, 'samplesPerPrompt' | 'firstSequence'> & { readonly firstSequence?: number },
+  sampling: StepSampling & { readonly firstSequence?: number },
   { histories, shouldRevise = () => true }: SelfIteration = {},
 ): AsyncGenerator<readonly (Attempt | null)[]> {
   const latest: (Attempt | null)[] = instances.map(() => null);
@@ -62,6 +66,8 @@ export async function* selfIterate(
       const sampled = await sampleAttempts(model, environment, prompts, {
         ...sampling,
         samplesPerPrompt: 1,
+        keepPrefixes: true,
+        embed: false,
         firstSequence: (sampling.firstSequence ?? 0) + k * instances.length,
       });
       const judged = await Promise.all(

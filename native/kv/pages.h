@@ -1,6 +1,7 @@
 // The paged KV cache: fixed-size pages of 16 positions with reference counts. A page lies at the same number in every
-// layer. Shared pages are never written: writable() copies first.
+// layer. Shared pages are never written: the scheduler copies first.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -26,10 +27,23 @@ class Pages {
     peak_ = 0;
   }
 
+  // Takes over the contents and references of a smaller pool.
+  void adopt(const Pages& other) {
+    for (int64_t l = 0; l < layers_; ++l) {
+      std::memcpy(keys_.data() + l * count_ * page_, other.keys_.data() + l * other.count_ * page_, size_t(other.count_ * page_) * sizeof(float));
+      std::memcpy(values_.data() + l * count_ * page_, other.values_.data() + l * other.count_ * page_, size_t(other.count_ * page_) * sizeof(float));
+    }
+    std::copy(other.references_.begin(), other.references_.end(), references_.begin());
+    free_.clear();
+    for (int64_t p = count_ - 1; p >= 0; --p)
+      if (references_[size_t(p)] == 0) free_.push_back(int32_t(p));
+  }
+
   KvStore store() { return {keys_.data(), values_.data(), count_ * page_, page_}; }
   int64_t count() const { return count_; }
   int64_t free() const { return int64_t(free_.size()); }
   int64_t peak() const { return peak_; }
+  void restart_peak() { peak_ = count_ - free(); }
 
   // A fresh page with one reference. The caller has checked free().
   int32_t take() {

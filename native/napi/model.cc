@@ -184,6 +184,7 @@ Napi::Value Model::plan(const Napi::CallbackInfo& info) {
   generate.max_new_tokens = request.integer("newTokens", 1, 1 << 24);
   generate.max_running = request.integer("maxRunning", 1, 1 << 24);
   generate.prefill_tokens = request.integer("prefillTokens", 1, 1 << 24);
+  generate.keep_prefixes = request.boolean("keepPrefixes");
   require(prompts * prompt_tokens <= INT32_MAX, "request.prompts * request.promptTokens is more than one batch can hold (2^31 - 1 tokens)");
   return to_js(info.Env(), state()->plan(prompts, prompt_tokens, generate, train_settings(info[0]), request.boolean("reference")));
 }

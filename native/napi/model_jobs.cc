@@ -1,4 +1,6 @@
 // The calls of a model that run on the executor's thread and return promises.
+#include <cstring>
+
 #include "napi/arrow_import.h"
 #include "napi/columns.h"
 #include "napi/model.h"
@@ -96,9 +98,16 @@ Napi::Value Model::generate(const Napi::CallbackInfo& info) {
   return submit(info.Env(), in.pins, cancel,
                 [=, column = in.column, blocks = in.blocks, counts = own.blocks->counts()](ModelState& model, std::stop_token stop) -> Executor::Convert {
     const Generated g = model.engine.generate(model.policy(), prompts.values, prompts.offsets, count, settings, stop);
-    return [=, columns = make_columns(g, counts), prefill = g.prefill_tokens, steps = g.decode_steps, generated = g.generated_tokens,
+    std::shared_ptr<Block> embeddings;
+    const auto floats = int64_t(g.embeddings.size());
+    if (settings.embed) {
+      embeddings = std::make_shared<Block>(floats * int64_t(sizeof(float)), counts);
+      std::memcpy(embeddings->data(), g.embeddings.data(), g.embeddings.size() * sizeof(float));
+    }
+    return [=, columns = make_columns(g, counts), reused = g.reused_tokens, prefill = g.prefill_tokens, steps = g.decode_steps, generated = g.generated_tokens,
             preemptions = g.preemptions, peak = g.peak_pages, pages = g.pages](Napi::Env env) -> Napi::Value {
       auto stats = Napi::Object::New(env);
+      stats.Set("reusedTokens", double(reused));
       stats.Set("prefillTokens", double(prefill));
       stats.Set("decodeSteps", double(steps));
       stats.Set("generatedTokens", double(generated));
@@ -107,6 +116,7 @@ Napi::Value Model::generate(const Napi::CallbackInfo& info) {
       stats.Set("pages", double(pages));
       auto out = Napi::Object::New(env);
       out.Set("columns", to_js(env, columns));
+      out.Set("embeddings", embeddings ? Napi::Value(floats_view(Blocks::to_array_buffer(env, environment(env).blocks, embeddings), 0, floats)) : env.Null());
       out.Set("stats", stats);
       return out;
     };

@@ -113,6 +113,8 @@ GenerateSettings generate_settings(const Napi::Value& value) {
   s.pages = fields.integer("pages", 0, INT32_MAX);
   s.max_running = fields.integer("maxRunning", 1, INT32_MAX);
   s.prefill_tokens = fields.integer("prefillTokens", 1, INT32_MAX);
+  s.keep_prefixes = fields.boolean("keepPrefixes");
+  s.embed = fields.boolean("embed");
   return s;
 }
 

@@ -39,16 +39,18 @@ void validate(const DecoderConfig& c, const int32_t* prompts, const int32_t* off
   }
 }
 
-// Pages that let every group's prompt and max_running samples live side by side.
-int64_t ample_pages(const int32_t* offsets, int64_t prompts, int64_t samples, int64_t max_running, int64_t new_tokens) {
+// Pages that let every group's prompt and max_running samples live side by side, and beside them, where prefixes are kept,
+// the prompts of an earlier call with an answer each.
+int64_t ample_pages(const int32_t* offsets, int64_t prompts, const GenerateSettings& s) {
   int64_t pages = 1, longest = 0;
   for (int64_t p = 0; p < prompts; ++p) {
     const int64_t n = offsets[p + 1] - offsets[p];
     pages += page_count(n);
+    if (s.keep_prefixes) pages += page_count(n + s.max_new_tokens);
     longest = std::max(longest, n % kLanes);
   }
-  const int64_t running = std::min(prompts * samples, max_running);
-  return pages + running * page_count(longest + new_tokens) + running / kLanes + 1;
+  const int64_t running = std::min(prompts * s.samples_per_prompt, s.max_running);
+  return pages + running * page_count(longest + s.max_new_tokens) + running / kLanes + 1;
 }
 
 bool ends_with(const std::vector<int32_t>& tokens, int64_t completion_begin, const std::vector<int32_t>& stop) {
@@ -116,20 +118,55 @@ Generated collect(const std::vector<Prefix>& prefixes, const std::vector<Sequenc
   return out;
 }
 
+// Adds the hidden states of the answer's rows that have just been computed. Rows computed again after a preemption count once.
+void pool_hidden(Sequence& s, int64_t prompt_length, int64_t from, int64_t rows, const float* hidden, int64_t C) {
+  const int64_t begin = std::max({from, prompt_length, s.pooled_to});
+  if (begin >= from + rows) return;
+  if (s.pooled.empty()) s.pooled.assign(size_t(C), 0.0);
+  for (int64_t t = begin; t < from + rows; ++t)
+    for (int64_t c = 0; c < C; ++c) s.pooled[size_t(c)] += hidden[(t - from) * C + c];
+  s.pooled_to = from + rows;
+}
+
+std::vector<float> mean_hidden(const std::vector<Sequence>& sequences, int64_t C) {
+  std::vector<float> out;
+  out.reserve(sequences.size() * size_t(C));
+  for (const Sequence& s : sequences)
+    for (double sum : s.pooled) out.push_back(float(sum / double(s.logprob.size())));
+  return out;
+}
+
 }  // namespace
+
+// Pages for a call. What earlier calls left stays where prefixes are kept and the weights are the same.
+void Engine::prepare_pages(const Policy& policy, int64_t needed, const GenerateSettings& settings) {
+  const bool keeps = settings.keep_prefixes && cached_policy_ == &policy && cached_version_ == policy.version;
+  cached_policy_ = nullptr;  // until this call has ended well: what a failed one held is not given back
+  const bool wrong_size = pages_ && settings.pages && pages_->count() != settings.pages;
+  if (!pages_ || wrong_size || pages_->count() < needed) {
+    std::unique_ptr<Pages> old;
+    if (keeps && !wrong_size) old = std::move(pages_);
+    pages_.reset();
+    pages_ = std::make_unique<Pages>(decoder_.config, needed);
+    if (old) pages_->adopt(*old);
+    if (!prefix_cache_) prefix_cache_ = std::make_unique<PrefixCache>(*pages_);
+    prefix_cache_->move_to(*pages_);
+    if (!old) prefix_cache_->forget();
+  } else if (!keeps) {
+    pages_->reset();
+    prefix_cache_->forget();
+  }
+  pages_->restart_peak();
+}
 
 Generated Engine::generate(const Policy& policy, const int32_t* prompts, const int32_t* offsets, int64_t prompt_count,
                            const GenerateSettings& settings, std::stop_token stop) {
   const DecoderConfig& c = decoder_.config;
   validate(c, prompts, offsets, prompt_count, settings);
   const int64_t samples = settings.samples_per_prompt;
-  const int64_t pages = settings.pages ? settings.pages : ample_pages(offsets, prompt_count, samples, settings.max_running, settings.max_new_tokens);
+  const int64_t pages = settings.pages ? settings.pages : ample_pages(offsets, prompt_count, settings);
   // A pool given by size is exactly that size; otherwise a larger one from an earlier call serves as well.
-  if (!pages_ || pages_->count() < pages || (settings.pages && pages_->count() != pages)) {
-    pages_.reset();
-    pages_ = std::make_unique<Pages>(c, pages);
-  }
-  pages_->reset();
+  prepare_pages(policy, pages, settings);
   const int64_t capacity = std::min(settings.max_running, prompt_count * samples) + settings.prefill_tokens;
   if (!workspace_ || workspace_->rows < capacity) {
     workspace_.reset();
@@ -154,7 +191,7 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
     }
   }
 
-  Scheduler scheduler(*pages_, prefixes, sequences, settings);
+  Scheduler scheduler(*pages_, settings.keep_prefixes ? prefix_cache_.get() : nullptr, prefixes, sequences, settings);
   std::vector<SampleScratch> scratch(static_cast<size_t>(pool_.size()));
   std::vector<float> first_logits;
   StepRows rows;
@@ -172,7 +209,8 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
         first_logits = prefix.logits;
         finished = sample_next(*s, prefix.length, first_logits.data(), c.V, settings, scratch[0]);
       }
-      scheduler.started(s, finished);
+      if (finished && settings.embed) s->ended = true;  // runs on until its last token is embedded
+      scheduler.started(s, finished && !settings.embed);
     }
     const auto chunks = scheduler.next_step();
     if (chunks.empty()) {
@@ -184,12 +222,24 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
     decoder_.forward(pool_, policy, {rows.tokens.data(), rows.positions.data(), rows.spans.data(), int64_t(rows.spans.size()), int64_t(rows.tokens.size())},
                      pages_->store(), *workspace_);
 
+    if (settings.embed) {
+      pool_.parallel_for(int64_t(chunks.size()), 8, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) {
+          const Chunk& chunk = chunks[size_t(i)];
+          if (!chunk.sequence) continue;
+          pool_hidden(*chunk.sequence, prefixes[size_t(chunk.sequence->prefix)].length, chunk.sequence->cached, chunk.rows,
+                      workspace_->hidden + rows.spans[size_t(i)].row * c.C, c.C);
+        }
+      });
+    }
     sampled.clear();
     for (size_t i = 0; i < chunks.size(); ++i) {
       const Chunk& chunk = chunks[i];
       (chunk.sequence ? chunk.sequence->cached : chunk.prefix->cached) += chunk.rows;
       if (chunk.rows > 1 || chunk.prefix) prefill_tokens += chunk.rows;
       if (chunk.samples) sampled.push_back({&chunk, rows.spans[i].row + chunk.rows - 1});
+      if (chunk.samples && chunk.prefix) scheduler.prefilled(*chunk.prefix);
+      if (chunk.sequence && chunk.sequence->ended && chunk.sequence->cached == int64_t(chunk.sequence->tokens.size())) scheduler.finished(chunk.sequence);
     }
     is_finished.assign(sampled.size(), 0);
     for (size_t from = 0; from < sampled.size(); from += size_t(kHeadChunk)) {
@@ -206,11 +256,20 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
         }
       });
     }
-    for (size_t i = 0; i < sampled.size(); ++i)
-      if (is_finished[i]) scheduler.finished(sampled[i].first->sequence);
+    for (size_t i = 0; i < sampled.size(); ++i) {
+      if (!is_finished[i]) continue;
+      if (settings.embed) sampled[i].first->sequence->ended = true;
+      else scheduler.finished(sampled[i].first->sequence);
+    }
   }
 
+  if (settings.keep_prefixes) {
+    cached_policy_ = &policy;
+    cached_version_ = policy.version;
+  }
   Generated out = collect(prefixes, sequences);
+  if (settings.embed) out.embeddings = mean_hidden(sequences, c.C);
+  out.reused_tokens = scheduler.reused_tokens();
   out.prefill_tokens = prefill_tokens;
   out.decode_steps = decode_steps;
   out.preemptions = scheduler.preemptions();
@@ -223,7 +282,7 @@ MemorySegments Engine::plan(const Decoder& decoder, int64_t prompts, int64_t pro
   const DecoderConfig& c = decoder.config;
   std::vector<int32_t> offsets;
   for (int64_t p = 0; p <= prompts; ++p) offsets.push_back(int32_t(p * prompt_tokens));
-  const int64_t pages = s.pages ? s.pages : ample_pages(offsets.data(), prompts, s.samples_per_prompt, s.max_running, s.max_new_tokens);
+  const int64_t pages = s.pages ? s.pages : ample_pages(offsets.data(), prompts, s);
   MemorySegments out = Workspace::plan(c, std::min(s.max_running, prompts * s.samples_per_prompt) + s.prefill_tokens, Workspace::Use::forward, Recompute::none);
   out.push_back({"KV cache", 2 * c.L * pages * page_floats(c.K, c.D) * int64_t(sizeof(float))});
   out.push_back({"logits of a chunk", kHeadChunk * (c.V + c.C) * int64_t(sizeof(float))});

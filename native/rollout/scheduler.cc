@@ -9,8 +9,8 @@ int64_t page_count(int64_t positions) { return (positions + kLanes - 1) / kLanes
 
 }  // namespace
 
-Scheduler::Scheduler(Pages& pages, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences, const GenerateSettings& settings)
-    : pages_(pages), prefixes_(prefixes), sequences_(sequences), settings_(settings) {
+Scheduler::Scheduler(Pages& pages, PrefixCache* cache, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences, const GenerateSettings& settings)
+    : pages_(pages), cache_(cache), prefixes_(prefixes), sequences_(sequences), settings_(settings) {
   for (Sequence& s : sequences_) waiting_.push_back(&s);
 }
 
@@ -39,13 +39,31 @@ void Scheduler::give_pages(Sequence& s, int64_t rows) {
   while (int64_t(s.pages.size()) < page_count(s.cached + rows)) s.pages.push_back(pages_.take());
 }
 
-// Frees pages until `needed` are free: first prompts nobody runs on, then the youngest running sequences. `keep` and
-// sequences older than it keep theirs, so the oldest one always gets through.
+// Whether `needed` pages are free, at the cost of pages kept from earlier calls.
+bool Scheduler::has_free(int64_t needed) {
+  if (cache_) cache_->make_room(needed);
+  return pages_.free() >= needed;
+}
+
+// The beginning of a prompt that an earlier call has computed. Its last row is always computed here, for its logits.
+void Scheduler::find_cached(Prefix& prefix) {
+  if (!cache_ || !prefix.pages.empty()) return;
+  prefix.pages = cache_->match(prefix.tokens, prefix.length - 1);
+  prefix.cached = int64_t(prefix.pages.size()) * kLanes;
+  reused_tokens_ += prefix.cached;
+}
+
+void Scheduler::prefilled(const Prefix& prefix) {
+  if (cache_) cache_->insert(prefix.tokens, prefix.cached, prefix.pages);
+}
+
+// Frees pages until `needed` are free: first what earlier calls left, then prompts nobody runs on, then the youngest running
+// sequences. `keep` and sequences older than it keep theirs, so the oldest one always gets through.
 bool Scheduler::make_room(int64_t needed, const Sequence* keep, const Prefix* keep_prefix) {
   for (;;) {
-    for (auto p = prefixes_.rbegin(); p != prefixes_.rend() && pages_.free() < needed; ++p)
+    for (auto p = prefixes_.rbegin(); p != prefixes_.rend() && !has_free(needed); ++p)
       if (p->running == 0 && !p->pages.empty() && &*p != keep_prefix) drop_prefix(*p);
-    if (pages_.free() >= needed) return true;
+    if (has_free(needed)) return true;
     if (running_.empty() || running_.back() == keep) return false;
     Sequence* victim = running_.back();
     running_.pop_back();
@@ -69,7 +87,7 @@ std::vector<Sequence*> Scheduler::startable() {
     const int64_t own = page_count(int64_t(s->tokens.size()) + 1) - (shares ? prefix.length / kLanes : 0);
     const bool alone = running_.empty() && out.empty();
     const int64_t reserve = int64_t(running_.size() + out.size()) / kLanes;
-    if (pages_.free() < own + reserve && !(alone && make_room(own, nullptr, &prefix))) break;
+    if (!has_free(own + reserve) && !(alone && make_room(own, nullptr, &prefix))) break;
     waiting_.pop_front();
     out.push_back(s);
     ++prefix.running;
@@ -106,7 +124,7 @@ std::vector<Chunk> Scheduler::next_step() {
     if (!make_room(pages_needed(s, rows), &s, nullptr)) continue;
     give_pages(s, rows);
     if (rows > 1) budget -= rows;
-    chunks.push_back({&s, nullptr, rows, s.cached + rows == int64_t(s.tokens.size())});
+    chunks.push_back({&s, nullptr, rows, !s.ended && s.cached + rows == int64_t(s.tokens.size())});
   }
   // Prompts of the sequences that wait in front, as far as places, pages and the budget go.
   int64_t places = settings_.max_running - int64_t(running_.size());
@@ -115,9 +133,10 @@ std::vector<Chunk> Scheduler::next_step() {
     Prefix& prefix = prefixes_[size_t(s->prefix)];
     if (!prefix.logits.empty()) continue;
     if (!chunks.empty() && chunks.back().prefix == &prefix) continue;
+    find_cached(prefix);
     const int64_t rows = std::min(prefix.length - prefix.cached, budget);
     const int64_t needed = page_count(prefix.cached + rows) - int64_t(prefix.pages.size());
-    if (pages_.free() < needed && !(chunks.empty() && make_room(needed, nullptr, &prefix))) break;
+    if (!has_free(needed) && !(chunks.empty() && make_room(needed, nullptr, &prefix))) break;
     for (int64_t p = 0; p < needed; ++p) prefix.pages.push_back(pages_.take());
     budget -= rows;
     chunks.push_back({nullptr, &prefix, rows, prefix.cached + rows == prefix.length});
@@ -126,6 +145,7 @@ std::vector<Chunk> Scheduler::next_step() {
 }
 
 void Scheduler::finished(Sequence* s) {
+  if (cache_) cache_->insert(s->tokens.data(), s->cached, s->pages);
   drop(s->pages);
   running_.erase(std::find(running_.begin(), running_.end(), s));
   Prefix& prefix = prefixes_[size_t(s->prefix)];

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kv/pages.h"
+#include "kv/prefix_cache.h"
 #include "rollout/engine.h"
 
 namespace exitrl {
@@ -30,6 +31,9 @@ struct Sequence {
   std::vector<int32_t> pages;
   int64_t cached = 0;
   FinishReason finish = FinishReason::length;
+  bool ended = false;               // has its last token; runs on only until that one is embedded
+  std::vector<double> pooled;       // (C) sum of the answer's hidden states, up to position pooled_to
+  int64_t pooled_to = 0;
 };
 
 // Rows of one step that belong to a sequence or to a prefix.
@@ -42,7 +46,8 @@ struct Chunk {
 
 class Scheduler {
  public:
-  Scheduler(Pages& pages, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences, const GenerateSettings& settings);
+  // `cache`: null unless prefixes are kept.
+  Scheduler(Pages& pages, PrefixCache* cache, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences, const GenerateSettings& settings);
 
   bool done() const { return waiting_.empty() && running_.empty(); }
   // Sequences whose prefix is known and that may start now: the caller samples their first token, then calls started().
@@ -52,21 +57,27 @@ class Scheduler {
   std::vector<Chunk> next_step();
   void finished(Sequence* sequence);
   int64_t preemptions() const { return preemptions_; }
+  int64_t reused_tokens() const { return reused_tokens_; }
+  // Tells the cache of a prompt whose last row has been computed.
+  void prefilled(const Prefix& prefix);
 
  private:
   int64_t pages_needed(const Sequence& s, int64_t rows) const;
   bool make_room(int64_t needed, const Sequence* keep, const Prefix* keep_prefix);
+  bool has_free(int64_t needed);
+  void find_cached(Prefix& prefix);
   void give_pages(Sequence& s, int64_t rows);
   void drop(std::vector<int32_t>& pages);
   void drop_prefix(Prefix& prefix);
 
   Pages& pages_;
+  PrefixCache* cache_;
   std::vector<Prefix>& prefixes_;
   std::vector<Sequence>& sequences_;
   const GenerateSettings& settings_;
   std::deque<Sequence*> waiting_;   // in order of rows; preempted ones in front
   std::vector<Sequence*> running_;  // oldest first
-  int64_t preemptions_ = 0;
+  int64_t preemptions_ = 0, reused_tokens_ = 0;
 };
 
 }  // namespace exitrl

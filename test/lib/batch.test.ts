@@ -15,12 +15,12 @@ import { FakeModel } from '../support/fake-model.ts';
 const SETTINGS = {
   ...{ samplesPerPrompt: 2, maxNewTokens: 3, temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 },
   ...{ stopTokens: [], stopSequences: [], seed: 1, firstSequence: 0, pages: 0, maxRunning: 8, prefillTokens: 64 },
+  ...{ keepPrefixes: false, embed: false },
 };
 const PROMPTS = [Int32Array.of(1, 2), Int32Array.of(3, 4, 5, 6)];
 
 async function sample(): Promise<Sampled> {
-  const { columns } = await new FakeModel(5, 10).generate(describeBatch(promptBatch(PROMPTS)), SETTINGS);
-  return new Sampled(columns);
+  return new Sampled(await new FakeModel(5, 10).generate(describeBatch(promptBatch(PROMPTS)), SETTINGS));
 }
 
 const group = (instance: number, rewards: readonly (number | null)[]): Group => ({

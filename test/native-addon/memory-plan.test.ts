@@ -22,7 +22,8 @@ const CONFIG = JSON.stringify({
 
 for (const recompute of ['none', 'block'] as const) {
   for (const reference of [false, true]) {
-    test(`memory plan, recompute ${recompute}, ${reference ? 'with' : 'without'} a reference`, async () => {
+    const keepPrefixes = reference;
+    test(`memory plan, recompute ${recompute}, ${reference ? 'with' : 'without'} a reference and kept prefixes`, async () => {
       const shape = {
         prompts: 6,
         samplesPerPrompt: 4,
@@ -34,7 +35,7 @@ for (const recompute of ['none', 'block'] as const) {
       const microBatchTokens = 1080; // half of the batch
       const before = addon.doctor().bufferBytes;
       const model = await addon.createModel(CONFIG, 1);
-      const plan = model.plan({ ...shape, microBatchTokens, recompute, reference });
+      const plan = model.plan({ ...shape, keepPrefixes, microBatchTokens, recompute, reference });
       assert.equal(
         plan.total,
         plan.segments.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -51,6 +52,7 @@ for (const recompute of ['none', 'block'] as const) {
         maxNewTokens: shape.newTokens,
         maxRunning: shape.maxRunning,
         prefillTokens: shape.prefillTokens,
+        keepPrefixes,
       });
       const find = (name: string) => columns.columns.find((column) => column.name === name)!;
       const tokens = new Int32Array(columns.buffer.slice(find('tokens').byteOffset), 0, find('tokens').length);

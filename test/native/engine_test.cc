@@ -218,3 +218,121 @@ TEST(gradients_do_not_depend_on_micro_batches_recompute_or_threads) {
     CHECK(norm > 0);
   }
 }
+
+TEST(engine_keeps_prefixes_between_calls_with_the_same_weights) {
+  const Decoder decoder(small_config(true, 8));
+  Pool pool(2);
+  Policy policy(decoder.config, decoder.layout);
+  randomise(policy, pool, 9);
+  GenerateSettings s = settings_for(2, 20, 0.9f);
+  s.stop_tokens.clear();
+  // Three rounds of revision: a request of 40 or 21 tokens, the answer of the round before, a separator.
+  const auto rounds = [&](const GenerateSettings& settings, Engine& engine) {
+    Prompts prompts;
+    for (int64_t n : {40, 21}) prompts.add(n, decoder.config.V);
+    std::vector<Generated> out;
+    for (int round = 0; round < 3; ++round) {
+      out.push_back(engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 2, settings, {}));
+      const Generated& g = out.back();
+      Prompts next;
+      for (size_t p = 0; p < 2; ++p) {
+        const int64_t request = p == 0 ? 40 : 21;
+        const auto begin = g.tokens.begin() + g.offsets[2 * p];
+        next.tokens.insert(next.tokens.end(), begin, begin + request);
+        next.tokens.insert(next.tokens.end(), begin + g.prompt_length[2 * p], g.tokens.begin() + g.offsets[2 * p + 1]);
+        next.tokens.push_back(1);
+        next.offsets.push_back(int32_t(next.tokens.size()));
+      }
+      prompts = next;
+    }
+    return out;
+  };
+  Engine plain(decoder, pool);
+  const auto want = rounds(s, plain);
+  s.keep_prefixes = true;
+  // Ample pages, and pools so small that what was kept has to go again and sequences are preempted.
+  for (int64_t pages : {0, 7, 9, 12})
+    for (int64_t running : {1, 64}) {
+      s.pages = pages, s.max_running = running;
+      Engine engine(decoder, pool);
+      const auto got = rounds(s, engine);
+      for (size_t r = 0; r < want.size(); ++r) {
+        CHECK(got[r].tokens == want[r].tokens);
+        CHECK(same_bits(got[r].logprob, want[r].logprob));
+      }
+      CHECK(got[0].reused_tokens == 0);
+      if (pages == 0) {
+        // The first answer follows the request directly, so round 1 finds both; later only the request is where it was.
+        CHECK(got[1].reused_tokens == 48 + 32);
+        CHECK(got[2].reused_tokens >= 32 + 16);
+        CHECK(got[1].prefill_tokens + got[1].reused_tokens == want[1].prefill_tokens);
+      }
+    }
+
+  // Other weights, a call that keeps nothing and a cancelled call: nothing of before may be read.
+  Engine engine(decoder, pool);
+  s.pages = 0, s.max_running = 64;
+  const auto reused = [&](const GenerateSettings& settings) {
+    Prompts prompts;
+    prompts.add(40, decoder.config.V);
+    return engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 1, settings, {}).reused_tokens;
+  };
+  CHECK(reused(s) == 0);
+  CHECK(reused(s) == 32);
+  policy.pack(pool);
+  CHECK(reused(s) == 0);
+  GenerateSettings forgetful = s;
+  forgetful.keep_prefixes = false;
+  CHECK(reused(forgetful) == 0);
+  CHECK(reused(s) == 0);
+  std::stop_source stopped;
+  stopped.request_stop();
+  Prompts prompts;
+  prompts.add(40, decoder.config.V);
+  bool cancelled = false;
+  try {
+    engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 1, s, stopped.get_token());
+  } catch (const Error& e) {
+    cancelled = e.code == ErrorCode::cancelled;
+  }
+  CHECK(cancelled);
+  CHECK(reused(s) == 0);
+  CHECK(reused(s) == 32);
+}
+
+TEST(engine_embeds_answers_like_a_pass_of_its_own) {
+  const Decoder decoder(small_config(false, 0));
+  Pool pool(2);
+  Policy policy(decoder.config, decoder.layout);
+  randomise(policy, pool, 10);
+  Prompts prompts;
+  for (int64_t n : {5, 16, 1, 33}) prompts.add(n, decoder.config.V);
+  GenerateSettings s = settings_for(4, 24, 1.0f);
+  Engine plain(decoder, pool);
+  const Generated without = plain.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 4, s, {});
+  CHECK(without.embeddings.empty());
+  RolloutBatch batch = view(without);
+  std::vector<uint8_t> bits((without.tokens.size() + 7) / 8);
+  for (int64_t r = 0; r < batch.B; ++r)
+    for (int32_t t = without.offsets[size_t(r)] + without.prompt_length[size_t(r)]; t < without.offsets[size_t(r) + 1]; ++t) bits[size_t(t) / 8] |= uint8_t(1 << (t % 8));
+  batch.loss_mask = {without.offsets.data(), bits.data(), 0};
+  std::vector<float> want(size_t(batch.B * decoder.config.C));
+  Trainer(decoder, pool).embed(policy, batch, 200, want.data(), {});
+
+  s.embed = true;
+  bool preempted = false;
+  for (int64_t pages : {0, 5, 9})
+    for (int64_t running : {1, 3, 64})
+      for (int64_t new_tokens : {24, 1}) {
+        s.pages = pages, s.max_running = running, s.max_new_tokens = new_tokens;
+        Engine engine(decoder, pool);
+        const Generated got = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 4, s, {});
+        preempted = preempted || got.preemptions > 0;
+        CHECK(got.embeddings.size() == want.size());
+        if (new_tokens == 1) continue;  // the first token of each answer only
+        CHECK(got.tokens == without.tokens);
+        CHECK(same_bits(got.logprob, without.logprob));
+        CHECK(same_bits(got.embeddings, want));
+      }
+  CHECK(preempted);
+}

@@ -8,6 +8,7 @@ import type {
   TrainMetrics,
 } from '../../lib/native/addon.ts';
 import { Random } from '../../lib/rng.ts';
+import { mean } from '../../lib/statistics.ts';
 
 const METRICS: TrainMetrics = {
   ...{ loss: 0, tokens: 1, microBatches: 1, ratioMean: 1, ratioMin: 1, ratioMax: 1, klK1: 0, klK2: 0, klK3: 0 },
@@ -38,17 +39,18 @@ export class FakeModel {
       const answer = Array.from({ length: settings.maxNewTokens }, () => this.first + random.below(this.count));
       rows.push([...values.subarray(offsets[p]!, offsets[p + 1]!), ...answer]);
     }
-    const stats = { prefillTokens: 0, decodeSteps: 0, generatedTokens: 0, preemptions: 0, peakPages: 0, pages: 0 };
-    return { columns: block(rows, settings.maxNewTokens), stats };
-  }
-
-  /** The last token and the mean of all tokens. */
-  async embed(batch: ColumnDescription): Promise<Float32Array> {
-    const { offsets, values } = listOf(batch, 'tokens');
-    return Float32Array.from({ length: 2 * batch.length }, (_, i) => {
-      const row = values.subarray(offsets[i >> 1]!, offsets[(i >> 1) + 1]!);
-      return i % 2 === 0 ? row.at(-1)! : row.reduce((sum, x) => sum + x) / row.length;
-    });
+    const stats = {
+      reusedTokens: 0,
+      prefillTokens: 0,
+      decodeSteps: 0,
+      generatedTokens: 0,
+      preemptions: 0,
+      peakPages: 0,
+      pages: 0,
+    };
+    // The last token and the mean of all tokens.
+    const embeddings = Float32Array.from(rows.flatMap((row) => [row.at(-1)!, mean(row)]));
+    return { columns: block(rows, settings.maxNewTokens), embeddings: settings.embed ? embeddings : null, stats };
   }
 
   async accumulate(batch: ColumnDescription): Promise<TrainMetrics> {

@@ -24,6 +24,8 @@ export const GENERATE: GenerateSettings = {
   pages: 0,
   maxRunning: 256,
   prefillTokens: 2048,
+  keepPrefixes: false,
+  embed: false,
 };
 
 /** An update that changes nothing: it only measures the gradient norm and clears the gradients. */
