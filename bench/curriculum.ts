@@ -1,7 +1,7 @@
 // The task buffer, full: inserting an entry (one leaves for it), re-scoring one and drawing one, by size and kind of
 // sampling. All take O(log N): a thousand times the entries should cost a few times as much, caches included.
 import { type BufferSettings, TaskBuffer } from '../lib/curriculum/buffer.ts';
-import type { Entry } from '../lib/curriculum/entry.ts';
+import type { NewEntry } from '../lib/curriculum/entry.ts';
 import { Random } from '../lib/rng.ts';
 import { median } from './support/median.ts';
 import type { BenchOptions } from './support/options.ts';
@@ -38,7 +38,7 @@ export async function curriculum({ repeats, only }: BenchOptions): Promise<Repor
 function measure(buffer: TaskBuffer, repeats: number): Record<string, number> {
   const { capacity } = buffer;
   const random = new Random(1, 'bench', capacity);
-  const start = (step: number): Omit<Entry, 'id'> => ({
+  const start = (step: number): NewEntry => ({
     ...{ instance: random.below(1280), depth: 1, previous: null, episode: [], turn: 0 },
     ...{ score: random.uniform() / 4, born: step, scored: step },
   });
@@ -49,7 +49,7 @@ function measure(buffer: TaskBuffer, repeats: number): Record<string, number> {
       ...start(capacity + round),
       score: 0.2 + random.uniform() / 20,
     }));
-    const ids = Array.from({ length: CALLS }, () => random.pick(buffer.entries).id);
+    const ids = Array.from({ length: CALLS }, () => buffer.entry(random.below(capacity)).id);
     const scores = Array.from({ length: CALLS }, () => random.uniform() / 4);
     const draws = Array.from({ length: CALLS }, () => random.uniform());
     return {

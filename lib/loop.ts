@@ -5,6 +5,7 @@ import { lossSettings, updatePolicy } from './algorithms/update.ts';
 import { rolloutBatch } from './batch/rollout.ts';
 import type { Config } from './config/schema.ts';
 import type { TaskBuffer } from './curriculum/buffer.ts';
+import type { Coverage } from './curriculum/coverage.ts';
 import { drawTask, remember } from './curriculum/curriculum.ts';
 import type { Strategy } from './curriculum/strategies.ts';
 import { needsHidden } from './diversity/embedders.ts';
@@ -16,7 +17,7 @@ import { stepStats } from './step-stats.ts';
 import { stopwatch } from './stopwatch.ts';
 import type { Step, Task } from './types.ts';
 
-/** All that learns or decides. Its state between steps is the model's and the buffer's, nothing else. */
+/** All that learns or decides. Its state between steps is that of the model, the buffer and the coverage, nothing else. */
 export interface Learner {
   readonly config: Config;
   readonly strategy: Strategy;
@@ -24,14 +25,15 @@ export interface Learner {
   readonly addon: Pick<Addon, 'release'>;
   readonly model: NativeModel;
   readonly buffer: TaskBuffer;
+  readonly coverage: Coverage;
 }
 
 /**
  * Trains from step `first` on and yields after every update. Any step depends only on the configuration, the step's
- * number, the model and the buffer: a run that was saved between two steps goes on as if it had never stopped.
+ * number, the model, the buffer and the coverage: a run that was saved between two steps goes on as if it had never stopped.
  */
 export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> {
-  const { config, strategy, environment, addon, model, buffer } = learner;
+  const { config, strategy, environment, addon, model, buffer, coverage } = learner;
   const loss = lossSettings(config, environment.attempt.maxTokens);
 
   for (let step = first; step < config.train.steps; step++) {
@@ -41,7 +43,8 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     // Task, curriculum, rollout, reward: each prompt of the batch draws on its own where it starts and becomes a group of
     // attempts for one self-iteration step.
     if (config.curriculum.maxAge !== null) buffer.expire(step - config.curriculum.maxAge);
-    const draw = (): Task => drawTask(strategy, buffer, config.curriculum, random);
+    clock.lap('curriculum');
+    const draw = (): Task => clock.within('curriculum', () => drawTask(strategy, buffer, config.curriculum, random));
     const embed = needsHidden(strategy, config.diversity);
     const { groups, dropped, turns } = await collect(model, environment, config, step, draw, { embed });
     clock.lap('rollout');
@@ -55,11 +58,12 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     // Curriculum: the start point with its measured score, the attempts with the inherited one.
     const all = [...groups, ...dropped];
     for (const group of all) remember(strategy, buffer, config.curriculum, group, step, random);
+    for (const { task } of groups) coverage.add(task);
+    const more = { dropped: dropped.length, embeddingDistance: distance };
+    const stats = { ...stepStats(step, all, update, buffer, coverage), ...more };
     clock.lap('curriculum');
 
     try {
-      const more = { dropped: dropped.length, embeddingDistance: distance };
-      const stats = { ...stepStats(step, all, update, buffer), ...more };
       yield { step, batch, groups, stats, seconds: clock.seconds() };
     } finally {
       for (const { sampled } of turns) sampled.release(addon);

@@ -1,5 +1,6 @@
 // What a step leaves in metrics.jsonl.
 import type { TaskBuffer } from './curriculum/buffer.ts';
+import type { Coverage } from './curriculum/coverage.ts';
 import { known, mean, variance } from './statistics.ts';
 import type { Attempt, Group, PolicyUpdate, StepStats } from './types.ts';
 
@@ -8,8 +9,20 @@ const qualities = (groups: readonly Group[]): number[] =>
 
 const meanOrNull = (values: readonly number[]): number | null => (values.length === 0 ? null : mean(values));
 
+/** What has been trained on since the first step. */
+export const coverageStats = ({ instances, starts }: Coverage): StepStats => ({
+  trainedInstances: instances,
+  trainedStarts: starts,
+});
+
 /** Statistics of one step; null where there was nothing to average. */
-export function stepStats(step: number, groups: readonly Group[], update: PolicyUpdate, buffer: TaskBuffer): StepStats {
+export function stepStats(
+  step: number,
+  groups: readonly Group[],
+  update: PolicyUpdate,
+  buffer: TaskBuffer,
+  coverage: Coverage,
+): StepStats {
   const { train, optimizer, lr } = update;
   const attempts = groups.reduce((n, group) => n + group.attempts.length, 0);
   const base = groups.filter(({ task }) => task.mode === 'base');
@@ -36,6 +49,7 @@ export function stepStats(step: number, groups: readonly Group[], update: Policy
     replayed: replayed.length / groups.length,
     replayedBorn: meanOrNull(known(replayed.map(({ task }) => task.born))),
     instances: new Set(groups.map(({ task }) => task.instance)).size,
+    ...coverageStats(coverage),
     bufferSize: buffer.size,
     bufferInstances: facts.instances,
     bufferScore: facts.meanScore,

@@ -65,7 +65,7 @@ export interface StepSeconds {
   /** Sampling and judging. */
   readonly rollout: number;
   readonly update: number;
-  /** What is remembered of the groups. */
+  /** Drawing start points, what is remembered of the groups, the statistics of the step. */
   readonly curriculum: number;
   readonly total: number;
 }

@@ -12,6 +12,7 @@ import {
   type Data,
 } from 'apache-arrow';
 import type { Batch } from '../types.ts';
+import { tokenLists } from './lists.ts';
 import { GENERATED_FIELDS, LEARNING_FIELDS } from './schema.ts';
 
 const fieldOf = (name: string): Field =>
@@ -23,17 +24,6 @@ export function promptBatch(prompts: readonly Int32Array[]): Batch {
   const children = [tokenLists(prompts).data];
   const data = makeData({ type: new Struct(fields), length: prompts.length, nullCount: 0, children });
   return new RecordBatch(new Schema(fields), data);
-}
-
-/** Sequences of tokens as one list column. */
-function tokenLists(sequences: readonly Int32Array[]): { data: Data; offsets: Int32Array } {
-  const offsets = new Int32Array(sequences.length + 1);
-  for (const [i, sequence] of sequences.entries()) offsets[i + 1] = offsets[i]! + sequence.length;
-  const values = new Int32Array(offsets.at(-1)!);
-  for (const [i, sequence] of sequences.entries()) values.set(sequence, offsets[i]!);
-  const type = fieldOf('tokens').type as List<Int32>;
-  const child = makeData({ type: new Int32(), data: values, nullCount: 0 });
-  return { data: makeData({ type, length: sequences.length, nullCount: 0, valueOffsets: offsets, child }), offsets };
 }
 
 /** Prompt-answer pairs with the loss on the answers, each with advantage 1: what the `nll` loss imitates. */

@@ -1,7 +1,7 @@
 // Which task next, and what is remembered of a group: Selection and Expansion of the method.
 import type { Random } from '../rng.ts';
 import { known, variance } from '../statistics.ts';
-import type { Group, Task } from '../types.ts';
+import type { Attempt, Group, Task } from '../types.ts';
 import type { TaskBuffer } from './buffer.ts';
 import { historyOf } from './entry.ts';
 import type { Strategy } from './strategies.ts';
@@ -53,35 +53,35 @@ export function remember(
 ): void {
   const returns = known(group.rewards);
   if (!strategy.buffered || returns.length < 2) return; // one return has no variance to measure
-  const { task } = group;
-  const measured = { instance: task.instance, score: variance(returns), born: step, scored: step };
-  const rescored = settings.rescore && task.entry !== null && buffer.rescore(task.entry, measured.score, step);
-  if (!rescored) {
-    const { depth, previous, history } = task;
-    buffer.insert({ ...measured, depth, previous, episode: history, turn: history.length });
-  }
+  const { instance, depth, previous, history, entry } = group.task;
+  const score = variance(returns);
+  const insert = (at: number, shown: Attempt | null, episode: readonly Attempt[], turn: number): void => {
+    buffer.insert({ instance, depth: at, previous: shown, episode, turn, score, born: step, scored: step });
+  };
+  const rescored = settings.rescore && entry !== null && buffer.rescore(entry, score, step);
+  if (!rescored) insert(depth, previous, history, history.length);
   for (const i of chooseChildren(settings.children, group, random)) {
     // Every prefix of the episode is a start point: it ends in the answer of this turn, or of one of the later ones.
-    const first = task.history.length;
-    const episode = [...task.history, group.attempts[i]!, ...group.later[i]!];
+    const first = history.length;
+    const episode = [...history, group.attempts[i]!, ...group.later[i]!];
     for (let turn = first; turn < episode.length; turn++) {
       // Selection alone: where the next turn begins, if there is one.
       if (!strategy.selfIteration) {
-        if (turn > first) buffer.insert({ ...measured, depth: 0, previous: null, episode, turn });
+        if (turn > first) insert(0, null, episode, turn);
         continue;
       }
-      const depth = turn === first ? task.depth + 1 : 1;
-      if (depth > (settings.maxDepth ?? Number.POSITIVE_INFINITY)) continue;
-      buffer.insert({ ...measured, depth, previous: episode[turn]!, episode, turn });
+      const at = turn === first ? depth + 1 : 1;
+      if (at <= (settings.maxDepth ?? Number.POSITIVE_INFINITY)) insert(at, episode[turn]!, episode, turn);
     }
   }
 }
 
 /** Indices of the attempts that become start points. */
-function chooseChildren(which: CurriculumSettings['children'], group: Group, random: Random): number[] {
-  const judged = [...group.attempts.keys()].filter((i) => group.attempts[i] !== null);
+function chooseChildren(which: CurriculumSettings['children'], { attempts }: Group, random: Random): number[] {
+  const judged: number[] = [];
+  for (let i = 0; i < attempts.length; i++) if (attempts[i] !== null) judged.push(i);
   if (which === 'all') return judged;
   if (which === 'random') return [random.pick(judged)];
-  const quality = (i: number): number => group.attempts[i]!.quality;
+  const quality = (i: number): number => attempts[i]!.quality;
   return [judged.reduce((best, i) => (quality(i) > quality(best) ? i : best))];
 }

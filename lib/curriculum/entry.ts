@@ -20,5 +20,8 @@ export interface Entry {
   readonly scored: number;
 }
 
+/** An entry that has not entered yet. */
+export type NewEntry = Omit<Entry, 'id'>;
+
 /** The answers that stand from earlier turns. */
 export const historyOf = ({ episode, turn }: Entry): readonly Attempt[] => episode.slice(0, turn);

@@ -1,6 +1,3 @@
-/** Changes that wait to be passed on together, at most: a bound on memory. */
-const MOST_WAITING = 4096;
-
 /**
  * Numbers with their total under an operation (a sum, say) in a binary tree. Every inner node is recomputed from its two
  * children, so totals are a function of the numbers alone: a restored tree gives exactly those of the one that was saved.
@@ -11,8 +8,9 @@ export class ReduceTree {
   readonly leaves: number;
   readonly #nodes: Float64Array;
   readonly #combine: (left: number, right: number) => number;
-  /** Leaves that changed since the inner nodes were computed. */
-  #waiting: number[] = [];
+  /** Leaves that changed since the inner nodes were computed; a quarter of the leaves at most. */
+  readonly #waiting: Int32Array;
+  #waits = 0;
   /** By node: the pass that computed it last. */
   readonly #pass: Uint32Array;
   #passes = 0;
@@ -22,6 +20,7 @@ export class ReduceTree {
     this.leaves = 2 ** Math.ceil(Math.log2(Math.max(1, capacity)));
     this.#nodes = new Float64Array(2 * this.leaves).fill(empty);
     this.#combine = combine;
+    this.#waiting = new Int32Array(Math.max(1, this.leaves >> 2));
     this.#pass = new Uint32Array(this.leaves);
   }
 
@@ -37,25 +36,27 @@ export class ReduceTree {
   set(index: number, value: number): void {
     const leaf = this.leaves + index;
     this.#nodes[leaf] = value;
-    if (this.#waiting.push(leaf) >= MOST_WAITING) this.#passOn();
+    this.#waiting[this.#waits++] = leaf;
+    if (this.#waits === this.#waiting.length) this.#passOn();
   }
 
   /** Level by level, every inner node above a change once. */
   #passOn(): void {
-    let level = this.#waiting;
-    if (level.length === 0) return;
-    this.#waiting = [];
+    if (this.#waits === 0) return;
+    const level = this.#waiting; // the parents take the place of the children
+    let count = this.#waits;
+    this.#waits = 0;
     this.#passes++;
     while (level[0]! > 1) {
-      const above: number[] = [];
-      for (const child of level) {
-        const node = child >> 1;
+      let above = 0;
+      for (let i = 0; i < count; i++) {
+        const node = level[i]! >> 1;
         if (this.#pass[node] === this.#passes) continue;
         this.#pass[node] = this.#passes;
         this.#nodes[node] = this.#combine(this.#nodes[2 * node]!, this.#nodes[2 * node + 1]!);
-        above.push(node);
+        level[above++] = node;
       }
-      level = above;
+      count = above;
     }
   }
 

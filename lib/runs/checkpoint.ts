@@ -2,41 +2,44 @@
 // beside it. Written under another name and renamed when complete, so a folder of that name is whole.
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BufferState } from '../curriculum/buffer-state.ts';
 import type { NativeModel } from '../native/addon.ts';
+import { type CurriculumState, readCurriculum, writeCurriculum } from './curriculum-file.ts';
 import { makeFolder, onDisk, readJson, syncFolder, writeAtomically } from './files.ts';
 
-/** state.json: what the loop needs beside the weights, and how long the journals were. */
+/** state.json: how far the run was, and how long the journals were. */
 export interface SavedState {
   readonly step: number;
   readonly metricsBytes: number;
   readonly timingsBytes: number;
-  readonly buffer: BufferState | null;
 }
 
 interface StateFile extends SavedState {
   /** Sizes of the other files: a copy that was cut short is noticed. */
   readonly files: Readonly<Record<string, number>>;
+  /** Null for the warm-up, which has none. */
+  readonly curriculumChecksum: number | null;
 }
 
 export interface Checkpoint {
   readonly path: string;
-  readonly state: SavedState;
+  readonly state: StateFile;
 }
 
 const WEIGHTS = 'model.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
 const CONFIG = 'config.json';
+const CURRICULUM = 'curriculum.arrow';
 const STATE = 'state.json';
 const NAME = /^step-(\d{6,})$/;
 
 /** step-000120 */
 export const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;
 
-/** Writes a checkpoint and deletes all but the newest `keep`. */
+/** Writes a checkpoint and deletes all but the newest `keep`. The warm-up has no curriculum. */
 export async function saveCheckpoint(
   folder: string,
   model: NativeModel,
+  curriculum: CurriculumState | null,
   state: SavedState,
   keep: number,
 ): Promise<string> {
@@ -49,10 +52,11 @@ export async function saveCheckpoint(
     await model.saveWeights(join(partial, WEIGHTS));
     await model.saveState(join(partial, OPTIMIZER));
     writeAtomically(join(partial, CONFIG), model.config);
-    const files = Object.fromEntries(
-      [WEIGHTS, OPTIMIZER, CONFIG].map((name) => [name, statSync(join(partial, name)).size]),
-    );
-    writeAtomically(join(partial, STATE), JSON.stringify({ ...state, files } satisfies StateFile));
+    const file = join(partial, CURRICULUM);
+    const curriculumChecksum = curriculum === null ? null : writeCurriculum(file, curriculum);
+    const names = [WEIGHTS, OPTIMIZER, CONFIG, ...(curriculum === null ? [] : [CURRICULUM])];
+    const files = Object.fromEntries(names.map((name) => [name, statSync(join(partial, name)).size]));
+    writeAtomically(join(partial, STATE), JSON.stringify({ ...state, files, curriculumChecksum } satisfies StateFile));
     syncFolder(partial);
     onDisk('write', path, () => renameSync(partial, path));
   } catch (error) {
@@ -112,6 +116,10 @@ export function problemOf(path: string): string | null {
 /** Restores moments, step and reference policy into a model loaded from the same checkpoint. */
 export const loadTrainingState = (model: NativeModel, checkpoint: Checkpoint): Promise<void> =>
   model.loadState(join(checkpoint.path, OPTIMIZER));
+
+/** The task space of a checkpoint that was written with one. */
+export const loadCurriculum = ({ path, state }: Checkpoint): Promise<CurriculumState> =>
+  readCurriculum(join(path, CURRICULUM), state.curriculumChecksum ?? 0);
 
 /** Names of checkpoint folders, newest first. */
 function stepFolders(folder: string): string[] {

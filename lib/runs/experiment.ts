@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { TaskBuffer } from '../curriculum/buffer.ts';
+import { Coverage } from '../curriculum/coverage.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
 import { createEnvironment } from '../environments/create.ts';
 import type { Environment } from '../environments/environment.ts';
@@ -12,9 +13,11 @@ import { type Curve, evaluate } from '../evaluation/evaluate.ts';
 import { type Learner, train } from '../loop.ts';
 import { openModel } from '../model.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
+import { coverageStats } from '../step-stats.ts';
 import type { StepStats } from '../types.ts';
 import { warmUp } from '../warmup.ts';
-import { latestCheckpoint, loadTrainingState } from './checkpoint.ts';
+import { latestCheckpoint, loadCurriculum, loadTrainingState } from './checkpoint.ts';
+import type { CurriculumState } from './curriculum-file.ts';
 import { readJson, writeJson } from './files.ts';
 import { lockRun } from './lock.ts';
 import { PhaseFolder } from './phase-folder.ts';
@@ -100,11 +103,17 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
   };
   return inPhase(context, armPath(run, strategy), start, async (model, folder) => {
     const buffer = new TaskBuffer(config.curriculum);
-    if (folder.checkpoint?.state.buffer) buffer.restore(folder.checkpoint.state.buffer);
-    const learner: Learner = { config, strategy: STRATEGIES[strategy], environment, addon, model, buffer };
+    const coverage = new Coverage();
+    if (folder.checkpoint !== null) {
+      const saved = await loadCurriculum(folder.checkpoint);
+      buffer.restore(saved.buffer);
+      coverage.restore(saved.coverage);
+    }
+    const curriculum = (): CurriculumState => ({ buffer: buffer.save(), coverage: coverage.save() });
+    const learner: Learner = { config, strategy: STRATEGIES[strategy], environment, addon, model, buffer, coverage };
     observer.phase(strategy, folder.step, steps);
     if (folder.checkpoint === null) {
-      const stats = { step: 0, ...(await heldOut(context, model, 0)) };
+      const stats = { step: 0, ...coverageStats(coverage), ...(await heldOut(context, model, 0)) };
       folder.record(stats, {});
       observer.step(strategy, stats);
     }
@@ -118,12 +127,12 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
         folder.record(stats, { ...seconds, evaluation: (performance.now() - before) / 1000 });
         [done, updates] = [step + 1, model.step];
         observer.step(strategy, stats);
-        await saveWhenDue(context, folder, done, steps, model, buffer);
+        await saveWhenDue(context, folder, done, steps, model, curriculum);
         if (stop.requested && done < steps) throw new Interrupted(run.path);
       }
     } catch (error) {
       // An environment that fails must not cost the steps before: the weights are still those of the last one.
-      if (done > folder.step && model.step === updates) await keepFinishedSteps(folder, done, model, buffer, run);
+      if (done > folder.step && model.step === updates) await keepFinishedSteps(folder, done, model, curriculum, run);
       throw error;
     }
   });
@@ -133,11 +142,11 @@ async function keepFinishedSteps(
   folder: PhaseFolder,
   done: number,
   model: NativeModel,
-  buffer: TaskBuffer,
+  curriculum: () => CurriculumState,
   run: Run,
 ): Promise<void> {
   try {
-    await folder.save(done, model, buffer.save(), run.config.run.keep);
+    await folder.save(done, model, curriculum(), run.config.run.keep);
   } catch {
     // The failure that led here says more than that of saving (a full disk may be both).
   }
@@ -175,12 +184,12 @@ async function saveWhenDue(
   done: number,
   steps: number,
   model: NativeModel,
-  buffer: TaskBuffer | null,
+  curriculum: (() => CurriculumState) | null,
 ): Promise<void> {
   const { checkpointEvery, keep } = run.config.run;
   await setImmediate(); // a turn of the event loop, so that Ctrl-C is heard even where nothing waits
   if (done % checkpointEvery !== 0 && done !== steps && !stop.requested) return;
-  await folder.save(done, model, buffer?.save() ?? null, keep);
+  await folder.save(done, model, curriculum?.() ?? null, keep);
 }
 
 /** quality@k on held-out instances, in the steps that have an evaluation. */

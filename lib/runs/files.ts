@@ -58,14 +58,22 @@ function makeParents(path: string): void {
   }
 }
 
-/** Writes a file under a temporary name and renames it: a reader sees the old or the new content, never a part. */
-export function writeAtomically(path: string, content: string | Uint8Array, options: { sync?: boolean } = {}): void {
+/**
+ * Writes a file under a temporary name and renames it: a reader sees the old or the new content, never a part. A function
+ * writes the content itself, to the file descriptor it is given.
+ */
+export function writeAtomically(
+  path: string,
+  content: string | Uint8Array | ((file: number) => void),
+  options: { sync?: boolean } = {},
+): void {
   const temporary = `${path}.tmp`;
   onDisk('write', path, () => {
     try {
       const file = openSync(temporary, 'w');
       try {
-        writeFully(file, content);
+        if (typeof content === 'function') content(file);
+        else writeFully(file, content);
         if (options.sync ?? true) fsyncSync(file);
       } finally {
         closeSync(file);

@@ -3,10 +3,10 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeBatch } from '../batch/file.ts';
-import type { BufferState } from '../curriculum/buffer-state.ts';
 import type { NativeModel } from '../native/addon.ts';
 import type { Batch, StepStats } from '../types.ts';
 import { type Checkpoint, latestCheckpoint, saveCheckpoint, stepName, tidyCheckpoints } from './checkpoint.ts';
+import type { CurriculumState } from './curriculum-file.ts';
 import { makeFolder, onDisk } from './files.ts';
 import { Journal } from './journal.ts';
 
@@ -52,12 +52,12 @@ export class PhaseFolder {
   }
 
   /** Saves all state after `step` steps, once. */
-  async save(step: number, model: NativeModel, buffer: BufferState | null, keep: number): Promise<void> {
+  async save(step: number, model: NativeModel, curriculum: CurriculumState | null, keep: number): Promise<void> {
     if (step === this.#saved) return;
     this.#metrics.sync(); // the checkpoint must not be ahead of the lines it counts
     this.#timings.sync();
-    const state = { step, metricsBytes: this.#metrics.bytes, timingsBytes: this.#timings.bytes, buffer };
-    await saveCheckpoint(this.#at('checkpoints'), model, state, keep);
+    const state = { step, metricsBytes: this.#metrics.bytes, timingsBytes: this.#timings.bytes };
+    await saveCheckpoint(this.#at('checkpoints'), model, curriculum, state, keep);
     this.#saved = step;
   }
 

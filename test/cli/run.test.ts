@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -16,6 +17,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { readBatches } from '../../lib/batch/file.ts';
 import { ROLLOUT_SCHEMA } from '../../lib/batch/schema.ts';
+import { stepName } from '../../lib/runs/checkpoint.ts';
 import { exitRl, exitRlWithSignal, inTemporaryFolder, type Outcome, TINY } from '../support/cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'exit-rl-test-'));
@@ -145,6 +147,41 @@ test('a checkpoint cut short is skipped for the one before it', () =>
     assert.match(stderr, /skipping the checkpoint .*step-000012: optimizer\.safetensors has 100 bytes/);
     assert.equal(readFileSync(join(path, 'metrics.jsonl'), 'utf8'), expected);
   }));
+
+test('a checkpoint whose curriculum is damaged is named, and what to do', () =>
+  inTemporaryFolder((other) => {
+    const path = join(other, 'run');
+    cpSync(join(run, 'improve'), path, { recursive: true });
+    cpSync(join(run, 'warmup'), join(path, 'warmup'), { recursive: true });
+    const checkpoint = join(path, 'checkpoints', 'step-000012');
+    const file = join(checkpoint, 'curriculum.arrow');
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(file, bytes);
+    const { code, stderr } = exitRl(['train', '--resume', path]);
+    assert.equal(code, 1);
+    assert.match(stderr, /curriculum\.arrow is damaged .*; delete .*step-000012 to go on from the checkpoint before/);
+    rmSync(checkpoint, { recursive: true });
+    assert.equal(exitRl(['train', '--resume', path]).code, 0);
+    const metrics = 'metrics.jsonl';
+    assert.equal(readFileSync(join(path, metrics), 'utf8'), readFileSync(join(run, 'improve', metrics), 'utf8'));
+  }));
+
+test('every line of metrics.jsonl says on how many instances and start points the arm has been trained', () => {
+  for (const arm of ['grpo', 'improve']) {
+    const steps = lines(join(run, arm, 'metrics.jsonl'));
+    const counted = steps.map((step) => [step['trainedInstances']!, step['trainedStarts']!] as const);
+    assert.deepEqual(counted[0], [0, 0]);
+    const table = steps.slice(1).map(({ step }) => readBatches(join(run, arm, 'rollouts', `${stepName(step!)}.arrow`)));
+    const seen = new Set<number>();
+    for (const [i, batch] of table.entries()) {
+      for (const instance of batch.getChild('instance')!) seen.add(instance as number);
+      assert.equal(counted[i + 1]![0], seen.size);
+    }
+    assert.ok(counted.every(([instances, starts]) => starts >= instances && starts <= 12 * 6));
+    assert.equal(counted.at(-1)![1] > counted.at(-1)![0], arm === 'improve');
+  }
+});
 
 test('a second process is kept out of a run', () =>
   inTemporaryFolder(async (other) => {

@@ -5,6 +5,7 @@ import type { RewardGroup } from '../../lib/algorithms/algorithm.ts';
 import { ALGORITHMS, type AlgorithmName } from '../../lib/algorithms/registry.ts';
 import { parseConfig } from '../../lib/config/load.ts';
 import { TaskBuffer } from '../../lib/curriculum/buffer.ts';
+import { Coverage } from '../../lib/curriculum/coverage.ts';
 import { STRATEGIES } from '../../lib/curriculum/strategies.ts';
 import { createEnvironment } from '../../lib/environments/create.ts';
 import { train } from '../../lib/loop.ts';
@@ -60,8 +61,8 @@ for (const name of Object.keys(ALGORITHMS) as AlgorithmName[]) {
       const config = configOf(name, more);
       const environment = createEnvironment(config.environment);
       const model = await openModel(addon, config, environment);
-      const buffer = new TaskBuffer(config.curriculum);
-      const learner = { config, strategy: STRATEGIES.improve, environment, addon, model, buffer };
+      const [buffer, coverage] = [new TaskBuffer(config.curriculum), new Coverage()];
+      const learner = { config, strategy: STRATEGIES.improve, environment, addon, model, buffer, coverage };
       let steps = 0;
       for await (const { stats } of train(learner)) {
         steps++;

@@ -27,7 +27,7 @@ test('running facts are those of the entries, after any history', () => {
     for (const score of scores) bins[Math.min(9, Math.floor(score * 40))]! += 1;
     assert.deepEqual(facts.histogram, bins);
     const copy = new TaskBuffer({ capacity: 25 });
-    copy.restore(JSON.parse(JSON.stringify(buffer.save())));
+    copy.restore(structuredClone(buffer.save()));
     assert.equal(copy.facts.meanScore, facts.meanScore, 'not one bit depends on what came and went');
     assert.deepEqual(copy.facts.histogram, facts.histogram);
   }

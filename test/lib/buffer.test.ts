@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TaskBuffer } from '../../lib/curriculum/buffer.ts';
-import type { Entry } from '../../lib/curriculum/entry.ts';
+import type { NewEntry } from '../../lib/curriculum/entry.ts';
 import { Random } from '../../lib/rng.ts';
 
-const start = (score: number, instance = 0): Omit<Entry, 'id'> => ({
+const start = (score: number, instance = 0): NewEntry => ({
   ...{ instance, depth: 1, score, born: 0, scored: 0 },
   ...{ episode: [], turn: 0 },
   previous: { tokens: Int32Array.of(instance, 2), feedback: Int32Array.of(3), quality: 0.5 },
@@ -75,12 +75,12 @@ test('a re-scored entry that is gone says so', () => {
   assert.equal(buffer.rescore(id, 0.3, 1), false);
 });
 
-test('saved as JSON and restored, it goes on exactly', () => {
+test('saved and restored, it goes on exactly', () => {
   const random = new Random(2, 'save');
   const buffer = new TaskBuffer({ capacity: 20 });
   for (let i = 0; i < 60; i++) buffer.insert(start(random.uniform() / 4, i));
   const copy = new TaskBuffer({ capacity: 20 });
-  copy.restore(JSON.parse(JSON.stringify(buffer.save())));
+  copy.restore(structuredClone(buffer.save()));
   assert.deepEqual(copy.entries, buffer.entries);
   for (let i = 0; i < 500; i++) {
     const u = random.uniform();

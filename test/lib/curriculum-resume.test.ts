@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../lib/config/load.ts';
 import { TaskBuffer } from '../../lib/curriculum/buffer.ts';
+import { Coverage } from '../../lib/curriculum/coverage.ts';
 import { STRATEGIES } from '../../lib/curriculum/strategies.ts';
 import { createEnvironment } from '../../lib/environments/create.ts';
 import { type Learner, train } from '../../lib/loop.ts';
+import { throughFile } from '../support/buffers.ts';
 import { FakeModel } from '../support/fake-model.ts';
 
 const SETTINGS = [
@@ -27,7 +29,7 @@ for (const settings of SETTINGS) {
     const learner = (): Learner => ({
       ...{ config, strategy: STRATEGIES.diverge, environment: createEnvironment(config.environment) },
       ...{ addon: { release: () => {} }, model: new FakeModel(6, 10).asNative() },
-      buffer: new TaskBuffer(config.curriculum),
+      ...{ buffer: new TaskBuffer(config.curriculum), coverage: new Coverage() },
     });
     const whole: unknown[] = [];
     for await (const { stats } of train(learner())) whole.push(stats);
@@ -39,7 +41,9 @@ for (const settings of SETTINGS) {
         break;
       }
       const next = learner();
-      next.buffer.restore(JSON.parse(JSON.stringify(current.buffer.save())));
+      const saved = await throughFile({ buffer: current.buffer.save(), coverage: current.coverage.save() });
+      next.buffer.restore(saved.buffer);
+      next.coverage.restore(saved.coverage);
       (next.model as unknown as FakeModel).weight = (current.model as unknown as FakeModel).weight;
       current = next;
     }

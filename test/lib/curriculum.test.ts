@@ -134,7 +134,7 @@ test('every prefix of an episode becomes a start point', () => {
     ],
   );
   const copy = new TaskBuffer({ capacity: 20 });
-  copy.restore(JSON.parse(JSON.stringify(buffer.save())));
+  copy.restore(structuredClone(buffer.save()));
   assert.deepEqual(copy.entries, buffer.entries);
 });
 
@@ -145,7 +145,7 @@ test('start points of an episode share one list of answers', () => {
   const [, ...children] = buffer.entries;
   assert.equal(new Set(children.map(({ episode }) => episode)).size, 2);
   const copy = new TaskBuffer({ capacity: 20 });
-  copy.restore(JSON.parse(JSON.stringify(buffer.save())));
+  copy.restore(structuredClone(buffer.save()));
   assert.equal(new Set(copy.entries.slice(1).map(({ episode }) => episode)).size, 2);
 });
 

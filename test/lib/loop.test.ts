@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../lib/config/load.ts';
 import { TaskBuffer } from '../../lib/curriculum/buffer.ts';
+import { Coverage } from '../../lib/curriculum/coverage.ts';
 import { STRATEGIES, type StrategyName } from '../../lib/curriculum/strategies.ts';
 import { createEnvironment } from '../../lib/environments/create.ts';
 import type { Environment } from '../../lib/environments/environment.ts';
@@ -21,9 +22,10 @@ const config = parseConfig({
 });
 
 function learner(strategy: StrategyName, environment: Environment = createEnvironment(config.environment)): Learner {
-  const buffer = new TaskBuffer(config.curriculum);
-  const model = new FakeModel(5, 10).asNative();
-  return { config, strategy: STRATEGIES[strategy], environment, addon: { release: () => {} }, model, buffer };
+  return {
+    ...{ config, strategy: STRATEGIES[strategy], environment, addon: { release: () => {} } },
+    ...{ model: new FakeModel(5, 10).asNative(), buffer: new TaskBuffer(config.curriculum), coverage: new Coverage() },
+  };
 }
 
 /** What a step leaves behind, to compare runs. */
@@ -54,7 +56,8 @@ test('a run taken up again after any step gives the same steps', async () => {
     const first = learner('improve');
     const before = (await collect(train(first), cut)).map(trace);
     const second = learner('improve');
-    second.buffer.restore(JSON.parse(JSON.stringify(first.buffer.save())));
+    second.buffer.restore(structuredClone(first.buffer.save()));
+    second.coverage.restore(first.coverage.save());
     (second.model as unknown as FakeModel).weight = (first.model as unknown as FakeModel).weight;
     const after = (await collect(train(second, cut))).map(trace);
     assert.deepEqual([...before, ...after], whole);

@@ -27,11 +27,11 @@ const model = (broken = false): NativeModel =>
     },
   }) as unknown as NativeModel;
 
-const state = (step: number): SavedState => ({ step, metricsBytes: 1, timingsBytes: 2, buffer: null });
+const state = (step: number): SavedState => ({ step, metricsBytes: 1, timingsBytes: 2 });
 
 test('checkpoints: the newest complete one counts, old ones go', () =>
   inTemporaryFolder(async (folder) => {
-    for (const step of [1, 2, 3]) await saveCheckpoint(folder, model(), state(step), 2);
+    for (const step of [1, 2, 3]) await saveCheckpoint(folder, model(), null, state(step), 2);
     assert.equal(existsSync(join(folder, stepName(1))), false);
     assert.equal(latestCheckpoint(folder)?.state.step, 3);
     truncateSync(join(folder, stepName(3), 'model.safetensors'), 3);
@@ -44,8 +44,8 @@ test('checkpoints: the newest complete one counts, old ones go', () =>
 
 test('a checkpoint that fails leaves the one before it', () =>
   inTemporaryFolder(async (folder) => {
-    await saveCheckpoint(folder, model(), state(1), 1);
-    await assert.rejects(saveCheckpoint(folder, model(true), state(2), 1), /the disk is full/);
+    await saveCheckpoint(folder, model(), null, state(1), 1);
+    await assert.rejects(saveCheckpoint(folder, model(true), null, state(2), 1), /the disk is full/);
     assert.equal(latestCheckpoint(folder)?.state.step, 1);
     mkdirSync(join(folder, '.partial-step-000009'));
     tidyCheckpoints(folder, 1);

@@ -1,10 +1,13 @@
 // Task buffers under random load.
+import { join } from 'node:path';
 import type { TaskBuffer } from '../../lib/curriculum/buffer.ts';
-import type { Entry } from '../../lib/curriculum/entry.ts';
+import type { NewEntry } from '../../lib/curriculum/entry.ts';
 import type { Random } from '../../lib/rng.ts';
+import { type CurriculumState, readCurriculum, writeCurriculum } from '../../lib/runs/curriculum-file.ts';
+import { inTemporaryFolder } from './cli.ts';
 
 /** A start point with a score; the rest does not matter. */
-export const startPoint = (score: number, instance = 0): Omit<Entry, 'id'> => ({
+export const startPoint = (score: number, instance = 0): NewEntry => ({
   ...{ instance, depth: 1, score, born: 0, scored: 0, episode: [], turn: 0 },
   previous: { tokens: Int32Array.of(instance, 2), feedback: Int32Array.of(3), quality: 0.5 },
 });
@@ -26,3 +29,10 @@ export function churn(buffer: TaskBuffer, random: Random, step: number, maxAge: 
     }
   }
 }
+
+/** What a checkpoint makes of a task space. `mostTokens`: of one row of the file. */
+export const throughFile = (state: CurriculumState, mostTokens?: number): Promise<CurriculumState> =>
+  inTemporaryFolder((folder) => {
+    const path = join(folder, 'curriculum.arrow');
+    return readCurriculum(path, writeCurriculum(path, state, mostTokens));
+  });
