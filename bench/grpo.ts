@@ -43,7 +43,7 @@ async function step(
   let sampled!: Sampled;
   parts.rollout.push(
     await timed(async () => {
-      sampled = new Sampled(await model.generate(describeBatch(promptBatch(prompts)), sampling({ ...SHAPE, seed })));
+      sampled = Sampled.of(await model.generate(describeBatch(promptBatch(prompts)), sampling({ ...SHAPE, seed })));
     }),
   );
   parts.update.push(

@@ -52,7 +52,7 @@ async function chain(model: NativeModel, requests: readonly Int32Array[], keepPr
     const settings = { ...sampling({ samplesPerPrompt: 1, newTokens: SHAPE.newTokens, seed: k }), keepPrefixes };
     const result = await model.generate(describeBatch(promptBatch(prompts)), settings);
     prefill += result.stats.prefillTokens;
-    const sampled = new Sampled(result);
+    const sampled = Sampled.of(result);
     prompts = requests.map((request, row) => Int32Array.from([...request, ...sampled.completion(row), 1]));
     sampled.release(addon);
   }

@@ -46,7 +46,7 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     clock.lap('curriculum');
     const draw = (): Task => clock.within('curriculum', () => drawTask(strategy, buffer, config.curriculum, random));
     const embed = needsHidden(strategy, config.diversity);
-    const { groups, dropped, turns } = await collect(model, environment, config, step, draw, { embed });
+    const { groups, dropped, turns } = await collect(addon, model, environment, config, step, draw, { embed });
     clock.lap('rollout');
 
     // Batch and update: advantages beside the sampler's own columns, then one policy-gradient step.

@@ -22,13 +22,11 @@ export function rolloutBatch(
   groups: readonly Group[],
   advantages: readonly (readonly number[])[],
 ): Batch {
-  const chosen = turns.map(({ sampled, owners, turn }) => ({
-    ...{ sampled, turn, owners: owners.filter((owner) => owner !== null) },
-    rows: [...owners.keys()].filter((row) => owners[row] !== null),
-  }));
-  const rows = chosen.flatMap(({ owners, turn }) => owners.map(([g, i]): Row => ({ group: groups[g]!, g, i, turn })));
-  const whole = chosen.length === 1 && rows.length === chosen[0]!.sampled.rows;
-  const generated = whole ? chosen[0]!.sampled.data : joinSampled(chosen);
+  const rows = turns.flatMap(({ owners, turn }) => owners.map(([g, i]): Row => ({ group: groups[g]!, g, i, turn })));
+  const generated =
+    turns.length === 1
+      ? turns[0]!.sampled.data
+      : joinSampled(turns.map(({ sampled, owners }) => ({ sampled, rows: [...owners.keys()] })));
   const learning = LEARNING_FIELDS.map((field) => column(field, rows, environment, advantages));
   const type = new Struct(ROLLOUT_SCHEMA.fields);
   const data = makeData({ type, length: rows.length, nullCount: 0, children: [...generated, ...learning] });

@@ -15,31 +15,48 @@ export class Sampled {
   readonly finishReason: Int8Array;
   /** Arrow data of GENERATED_FIELDS. */
   readonly data: readonly Data[];
-  /** The native block, to be released when nothing looks at the columns any more. */
+  /** Memory of the tokens: the native block, to be released when nothing looks at the columns any more; of a copy, its own. */
   readonly block: ArrayBuffer;
-
   /** Mean hidden state (rows, C) of every answer; null where the sampler was not asked for it. */
   readonly embeddings: Float32Array | null;
+  readonly #native: boolean;
 
-  constructor({ columns: native, embeddings }: Pick<GenerateResult, 'columns' | 'embeddings'>) {
-    const batch = toRecordBatch(native);
-    const column = (name: string): Data => {
-      const data = batch.getChild(name)?.data[0];
-      if (data === undefined) throw new Error(`the sampler returned no column "${name}"`);
-      return data;
-    };
-    this.block = native.buffer;
-    this.embeddings = embeddings;
-    this.rows = native.rows;
-    this.data = GENERATED_FIELDS.map((field) => column(field.name));
+  private constructor(data: readonly Data[], embeddings: Float32Array | null, native: boolean) {
+    const column = (name: string): Data => data[GENERATED_FIELDS.findIndex((field) => field.name === name)]!;
+    this.data = data;
+    this.rows = data[0]!.length;
     this.offsets = column('tokens').valueOffsets;
     this.tokens = column('tokens').children[0]!.values as Int32Array;
     this.promptLength = column('prompt_length').values as Int32Array;
     this.finishReason = column('finish_reason').values as Int8Array;
+    this.block = this.tokens.buffer as ArrayBuffer;
+    this.embeddings = embeddings;
+    this.#native = native;
+  }
+
+  static of({ columns, embeddings }: Pick<GenerateResult, 'columns' | 'embeddings'>): Sampled {
+    const batch = toRecordBatch(columns);
+    const data = GENERATED_FIELDS.map(({ name }) => {
+      const column = batch.getChild(name)?.data[0];
+      if (column === undefined) throw new Error(`the sampler returned no column "${name}"`);
+      return column;
+    });
+    return new Sampled(data, embeddings, true);
+  }
+
+  /** A copy of some rows: the native blocks may go. */
+  pick(rows: readonly number[]): Sampled {
+    const width = (this.embeddings?.length ?? 0) / this.rows;
+    const embeddings = this.embeddings && new Float32Array(rows.length * width);
+    for (const [i, row] of rows.entries()) {
+      embeddings?.set(this.embeddings!.subarray(row * width, (row + 1) * width), i * width);
+    }
+    return new Sampled(joinSampled([{ sampled: this, rows }]), embeddings, false);
   }
 
   /** Gives the native blocks back. Nothing may look at the columns or embeddings any more. */
   release(addon: Pick<Addon, 'release'>): void {
+    if (!this.#native) return;
     addon.release(this.block);
     if (this.embeddings !== null) addon.release(this.embeddings.buffer as ArrayBuffer);
   }

@@ -2,7 +2,7 @@
 // sampling (DAPO, arXiv 2503.14476) groups whose returns are all the same are replaced by new ones.
 import type { Config } from '../config/schema.ts';
 import type { Environment } from '../environments/environment.ts';
-import type { NativeModel } from '../native/addon.ts';
+import type { Addon, NativeModel } from '../native/addon.ts';
 import { reward, type SelfIterationReward } from '../rewards/reward.ts';
 import { deriveSeed } from '../rng.ts';
 import { known, variance } from '../statistics.ts';
@@ -15,7 +15,7 @@ export interface Collected {
   readonly groups: readonly Group[];
   /** Those that were filtered out. */
   readonly dropped: readonly Group[];
-  /** All that was sampled; rows of dropped groups have no owner, the others point into `groups`. */
+  /** What was sampled of them; owners point into `groups`. */
   readonly turns: readonly SampledTurn[];
 }
 
@@ -26,7 +26,9 @@ export interface CollectOptions {
   readonly embed: boolean;
 }
 
+/** The caller releases the turns. What was sampled of dropped groups is released here, before the next round is sampled. */
 export async function collect(
+  addon: Pick<Addon, 'release'>,
   model: NativeModel,
   environment: Environment,
   settings: Settings,
@@ -53,14 +55,23 @@ export async function collect(
     if (groups.length === 0 && round === rounds - 1 && !informative.includes(true)) informative.fill(true);
     const indexOf = judged.map((group, g) => (informative[g] ? groups.push(group) - 1 : null));
     for (const [g, group] of judged.entries()) if (!informative[g]) dropped.push(group);
-    for (const turn of rollout.turns) turns.push({ ...turn, owners: turn.owners.map((o) => renumber(o, indexOf)) });
+    for (const turn of rollout.turns) turns.push(...keepOwned(turn, indexOf, addon));
   }
   return { groups, dropped, turns };
 }
 
-function renumber(owner: SampledTurn['owners'][number], indexOf: readonly (number | null)[]): typeof owner {
-  const index = owner === null ? null : indexOf[owner[0]]!;
-  return index === null ? null : [index, owner![1]];
+/** The rows of groups that stay, under their new numbers; none, one turn, or, where some have gone, one with a copy of the rest. */
+function keepOwned(
+  { turn, sampled, owners }: SampledTurn,
+  indexOf: readonly (number | null)[],
+  addon: Pick<Addon, 'release'>,
+): SampledTurn[] {
+  const rows = [...owners.keys()].filter((row) => indexOf[owners[row]![0]] !== null);
+  const kept = rows.map((row): SampledTurn['owners'][number] => [indexOf[owners[row]![0]]!, owners[row]![1]]);
+  if (rows.length === owners.length) return [{ turn, sampled, owners: kept }];
+  const copy = rows.length === 0 ? [] : [{ turn, sampled: sampled.pick(rows), owners: kept }];
+  sampled.release(addon);
+  return copy;
 }
 
 /** Every round of every step has its own sequence numbers, so no random number is used twice. */
@@ -87,7 +98,7 @@ function judgedGroup(
   const endsByItself = stopTokens.length + stopSequences.length > 0;
   for (const { sampled, owners } of rollout.turns) {
     for (const [row, owner] of owners.entries()) {
-      if (owner === null || owner[0] !== g) continue;
+      if (owner[0] !== g) continue;
       lengths[owner[1]]! += sampled.completion(row).length;
       if (endsByItself && sampled.finishReason[row] === LENGTH) truncated[owner[1]] = true;
     }

@@ -10,12 +10,12 @@ import { type Sampling, sampleAttempts } from './sample.ts';
 /** An attempt: its group, and its index in the group. */
 type Owner = readonly [group: number, index: number];
 
-/** Rows of one native call, each with the attempt that it belongs to; null: to none. */
+/** Rows of one native call, each with the attempt that it belongs to. */
 export interface SampledTurn {
   /** 0: the step itself; later ones complete episodes. */
   readonly turn: number;
   readonly sampled: Sampled;
-  readonly owners: readonly (Owner | null)[];
+  readonly owners: readonly Owner[];
 }
 
 export interface Rollout {

@@ -36,5 +36,5 @@ export async function sampleAttempts(
     stopSequences,
     repetitionPenalty: 1,
   });
-  return new Sampled(generated);
+  return Sampled.of(generated);
 }

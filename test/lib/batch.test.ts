@@ -20,7 +20,7 @@ const SETTINGS = {
 const PROMPTS = [Int32Array.of(1, 2), Int32Array.of(3, 4, 5, 6)];
 
 async function sample(): Promise<Sampled> {
-  return new Sampled(await new FakeModel(5, 10).generate(describeBatch(promptBatch(PROMPTS)), SETTINGS));
+  return Sampled.of(await new FakeModel(5, 10).generate(describeBatch(promptBatch(PROMPTS)), SETTINGS));
 }
 
 const group = (instance: number, rewards: readonly (number | null)[]): Group => ({
@@ -113,6 +113,23 @@ test('demonstrations carry the loss on the answer', () => {
   );
 });
 
+test('picked rows are a copy that outlives the native block', async () => {
+  const sampled = await sample();
+  const embeddings = Float32Array.from({ length: 8 }, (_, i) => i);
+  const picked = Object.assign(sampled, { embeddings }).pick([3, 1]);
+  assert.deepEqual([picked.rows, [...picked.offsets]], [2, [0, 7, 12]]);
+  assert.deepEqual([...picked.embeddings!], [6, 7, 2, 3]);
+  const expected = [3, 1].map((row) => [...sampled.completion(row)]);
+  structuredClone(sampled.block, { transfer: [sampled.block] }); // gone
+  assert.deepEqual(
+    [0, 1].map((row) => [...picked.completion(row)]),
+    expected,
+  );
+  const released: ArrayBuffer[] = [];
+  picked.release({ release: (block) => void released.push(block) });
+  assert.equal(released.length, 0, 'nothing of it is native');
+});
+
 test('values along the tokens become one more column', async () => {
   const batch = rolloutBatch([{ turn: 0, sampled: await sample(), owners: OWNERS }], 'codebreak', GROUPS, [
     [0, 0],
@@ -129,7 +146,7 @@ test('the turns of an episode are rows of their own, with the advantage of their
   const groups = [{ ...GROUPS[0]!, later: [[attempt], []] }, GROUPS[1]!];
   const turns = [
     { turn: 0, sampled: first, owners: OWNERS },
-    { turn: 1, sampled: second, owners: [OWNERS[0]!, null, OWNERS[3]!, OWNERS[0]!] },
+    { turn: 1, sampled: second.pick([0, 2, 3]), owners: [OWNERS[0]!, OWNERS[3]!, OWNERS[0]!] },
   ];
   const batch = rolloutBatch(turns, 'codebreak', groups, [
     [0.5, 0],

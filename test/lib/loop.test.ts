@@ -164,27 +164,3 @@ test('divergence steps can have a reward of their own', async () => {
   assert.ok(rewardsOf('diverge').length > 0 && rewardsOf('diverge').every(Boolean));
   assert.ok(rewardsOf('improve').includes(false));
 });
-
-test('dynamic sampling replaces groups without variance', async () => {
-  // Everyone gets the same, except for the first attempt at instances of even number.
-  const environment = withJudge((_, verdict) => verdict);
-  let flat = 0;
-  Object.assign(environment, {
-    judge: (instance: { code: number[] }, answer: Int32Array) => {
-      const same = instance.code[0]! % 2 === 0;
-      if (same) flat++;
-      return { status: 'valid', quality: same ? 0.5 : answer[0]! / 100, feedback: new Int32Array(6).fill(4) };
-    },
-  });
-  const filtered = { ...config, rollout: { ...config.rollout, filter: 'zero_variance' as const, extraRounds: 5 } };
-  const [step] = await collect(train({ ...learner('grpo', environment), config: filtered }), 1);
-  assert.ok(flat > 0);
-  assert.equal(step!.groups.length, 6);
-  assert.ok(step!.groups.every(({ rewards }) => new Set(rewards).size > 1));
-  assert.equal(step!.batch.numRows, 24);
-  assert.equal(step!.stats['dropped'], flat / 4);
-  assert.deepEqual(
-    [...step!.batch.getChild('group_id')!],
-    Array.from({ length: 24 }, (_, row) => Math.floor(row / 4)),
-  );
-});
