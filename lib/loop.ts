@@ -64,7 +64,8 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     clock.lap('curriculum');
 
     try {
-      yield { step, batch, groups, stats, seconds: clock.seconds() };
+      const failures = all.flatMap((group) => group.failures);
+      yield { step, batch, groups, failures, stats, seconds: clock.seconds() };
     } finally {
       for (const { sampled } of turns) sampled.release(addon);
     }

@@ -41,7 +41,7 @@ export function stepStats(
     qualityDiverge: meanOrNull(qualities(diverge)),
     improvement: meanOrNull(gains),
     invalid: groups.reduce((n, group) => n + group.invalid, 0) / attempts,
-    unjudged: groups.reduce((n, group) => n + group.attempts.filter((attempt) => attempt === null).length, 0),
+    unjudged: groups.reduce((n, { failures }) => n + failures.length, 0),
     zeroVariance: flat / groups.length,
     depth: mean(groups.map(({ task }) => task.depth)),
     depthMax: Math.max(...groups.map(({ task }) => task.depth)),

@@ -49,6 +49,8 @@ export interface Group {
   readonly attempts: readonly (Attempt | null)[];
   /** Per attempt, the answers of the turns after this one, with which its episode was completed. */
   readonly later: readonly (readonly Attempt[])[];
+  /** Why verdicts are missing, of this turn or later ones: one reason for each. */
+  readonly failures: readonly string[];
   readonly invalid: number;
   readonly rewards: readonly (number | null)[];
   /** Completion tokens of each attempt. */
@@ -78,6 +80,8 @@ export interface Step {
   readonly step: number;
   readonly batch: Batch;
   readonly groups: readonly Group[];
+  /** Why verdicts are missing, in all groups, dropped ones too: one reason for each. */
+  readonly failures: readonly string[];
   readonly stats: StepStats;
   readonly seconds: StepSeconds;
 }

@@ -108,6 +108,7 @@ function judgedGroup(
     task,
     attempts,
     later: later.map((answers) => answers ?? []),
+    failures: rollout.failures[g]!,
     invalid: rollout.judged[g]!.filter(({ status }) => status === 'invalid').length,
     rewards: attempts.map((attempt, i) => {
       const rest = later[i]!;

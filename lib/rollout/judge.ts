@@ -1,6 +1,7 @@
 // Attempts in, verdicts out.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../environments/environment.ts';
+import { UserError } from '../errors.ts';
 import type { Attempt, Verdict } from '../types.ts';
 
 export interface Judged {
@@ -13,6 +14,8 @@ export interface Judged {
 
 /** A verifier that has not answered by then counts as failed; those that may take longer limit themselves. */
 const PATIENCE_SECONDS = 600;
+
+const ADVICE = 'put the verifier right and resume the run';
 
 /**
  * Asks the environment about an answer. The tokens are copied: they outlive the sampler's block. A verifier that throws or
@@ -27,16 +30,26 @@ export async function judge(
 ): Promise<Judged> {
   const tokens = answer.slice();
   const verdict = await ask(environment, instance, tokens, history, patience);
-  if (verdict.status === 'infrastructure_error')
-    return { attempt: null, status: verdict.status, reason: verdict.reason };
-  const { quality, feedback, status } = verdict;
-  if (!(quality >= 0 && quality <= 1)) {
-    const answerText = environment.show(tokens);
-    throw new RangeError(
-      `environment ${environment.name}: quality must lie in [0, 1], got ${quality} for the answer "${answerText}"`,
-    );
+  if (verdict?.status === 'infrastructure_error') {
+    return { attempt: null, status: verdict.status, reason: verdict.reason ?? 'no reason given' };
   }
+  const problem = problemOf(verdict);
+  if (problem !== null) {
+    const shown = environment.show(tokens);
+    throw new UserError(`environment ${environment.name}: ${problem} for the answer "${shown}"; ${ADVICE}`);
+  }
+  const { quality, feedback, status } = verdict;
   return { attempt: { tokens, feedback, quality }, status };
+}
+
+/** What is wrong with a verdict; null when nothing is. The compiler cannot see to it in somebody's JavaScript. */
+function problemOf(verdict: Exclude<Verdict, { status: 'infrastructure_error' }> | undefined): string | null {
+  if (verdict?.status !== 'valid' && verdict?.status !== 'invalid') {
+    return `judge() must return a verdict with a status, got ${JSON.stringify(verdict)}`;
+  }
+  const { quality, feedback } = verdict;
+  if (!(quality >= 0 && quality <= 1)) return `quality must lie in [0, 1], got ${quality}`;
+  return feedback instanceof Int32Array ? null : `feedback must be an Int32Array, got ${JSON.stringify(feedback)}`;
 }
 
 async function ask(
@@ -63,11 +76,10 @@ async function ask(
   }
 }
 
-/** Throws when no attempt at all could be judged: going on would only burn time. */
-export function requireVerdicts(environment: Environment, judged: readonly Judged[]): void {
-  if (judged.length === 0 || judged.some(({ attempt }) => attempt !== null)) return;
-  throw new Error(
-    `environment ${environment.name}: no attempt could be judged; the first reason: ${judged[0]!.reason ?? 'none given'}. ` +
-      'Put the verifier right and resume the run',
+/** Throws when no attempt at all, or no episode, could be judged: going on would only burn time. */
+export function requireVerdicts(environment: Environment, verdicts: number, failures: readonly string[]): void {
+  if (verdicts > 0) return;
+  throw new UserError(
+    `environment ${environment.name}: no attempt could be judged; the first reason: ${failures[0]}; ${ADVICE}`,
   );
 }

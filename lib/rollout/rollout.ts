@@ -25,6 +25,8 @@ export interface Rollout {
   readonly judged: readonly (readonly Judged[])[];
   /** Answers of the later turns; null where one of them could not be judged. */
   readonly later: readonly (readonly (readonly Attempt[] | null)[])[];
+  /** Per task, why verdicts are missing: one reason for each. */
+  readonly failures: readonly (readonly string[])[];
 }
 
 /** Random numbers are keyed by sampling.firstSequence + turn * rows + row. */
@@ -46,16 +48,17 @@ export async function rollOut(
     Promise.all(of.map((owner, row) => judge(environment, instances[owner[0]], rows.completion(row), history(owner))));
 
   const first = await judgeRows(sampled, owners, ([g]) => tasks[g]!.history);
-  requireVerdicts(environment, first);
   const judged = tasks.map((_, g) => first.slice(g * samplesPerPrompt, (g + 1) * samplesPerPrompt));
   const later: (Attempt[] | null)[][] = judged.map((group) => group.map(() => []));
+  const failures = judged.map((group) => group.flatMap(({ reason }) => reason ?? []));
   const historyOf = ([g, i]: Owner): Attempt[] => [...tasks[g]!.history, judged[g]![i]!.attempt!, ...later[g]![i]!];
   for (;;) {
-    const open = owners.filter(
-      ([g, i]) =>
-        judged[g]![i]!.attempt !== null && later[g]![i] !== null && historyOf([g, i]).length < environment.turns,
-    );
-    if (open.length === 0) return { turns, judged, later };
+    const standing = owners.filter(([g, i]) => judged[g]![i]!.attempt !== null && later[g]![i] !== null);
+    const open = standing.filter((owner) => historyOf(owner).length < environment.turns);
+    if (open.length === 0) {
+      requireVerdicts(environment, standing.length, failures.flat());
+      return { turns, judged, later, failures };
+    }
     const requests = open.map((owner) => environment.prompt(instances[owner[0]], 'base', null, historyOf(owner)));
     const next = await sampleAttempts(model, environment, requests, {
       ...sampling,
@@ -66,7 +69,8 @@ export async function rollOut(
     turns.push({ turn: turns.length, sampled: next, owners: open });
     const answers = await judgeRows(next, open, historyOf);
     for (const [row, [g, i]] of open.entries()) {
-      const { attempt } = answers[row]!;
+      const { attempt, reason } = answers[row]!;
+      if (reason !== undefined) failures[g]!.push(reason);
       if (attempt === null) later[g]![i] = null;
       else later[g]![i]!.push(attempt);
     }

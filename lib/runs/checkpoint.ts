@@ -4,13 +4,15 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NativeModel } from '../native/addon.ts';
 import { type CurriculumState, readCurriculum, writeCurriculum } from './curriculum-file.ts';
+import type { Failure } from './failures.ts';
 import { makeFolder, onDisk, readJson, syncFolder, writeAtomically } from './files.ts';
 
-/** state.json: how far the run was, and how long the journals were. */
+/** state.json: how far the run was, how long the journals were, and why attempts could not be judged. */
 export interface SavedState {
   readonly step: number;
   readonly metricsBytes: number;
   readonly timingsBytes: number;
+  readonly failures: readonly Failure[];
 }
 
 interface StateFile extends SavedState {

@@ -78,17 +78,25 @@ async function runWarmUp(context: Context): Promise<Curve> {
     () => openModel(addon, run.config, environment),
     async (model, folder) => {
       observer.phase('warm-up', folder.step, steps);
-      let last = performance.now();
-      for await (const trained of warmUp(run.config, environment, model, folder.step)) {
-        const done = trained['step']!;
-        const trainedAt = performance.now();
-        const stats = { ...trained, ...(await heldOut(context, model, done)) };
-        folder.record(stats, { total: (trainedAt - last) / 1000, evaluation: (performance.now() - trainedAt) / 1000 });
-        observer.step('warm-up', stats);
-        await saveWhenDue(context, folder, done, steps, model, null);
-        if (stop.requested && done < steps) throw new Interrupted(run.path);
-        last = performance.now();
-      }
+      await keepingSteps(run, folder, model, null, async (finished) => {
+        let last = performance.now();
+        for await (const trained of warmUp(run.config, environment, model, folder.step)) {
+          const done = trained['step']!;
+          const trainedAt = performance.now();
+          let quality: StepStats = {};
+          try {
+            quality = await heldOut(context, model, done);
+          } finally {
+            const [total, evaluation] = [trainedAt - last, performance.now() - trainedAt];
+            folder.record({ ...trained, ...quality }, { total: total / 1000, evaluation: evaluation / 1000 });
+            finished(done);
+          }
+          observer.step('warm-up', { ...trained, ...quality });
+          await saveWhenDue(context, folder, done, steps, model, null);
+          if (stop.requested && done < steps) throw new Interrupted(run.path);
+          last = performance.now();
+        }
+      });
     },
   );
 }
@@ -117,38 +125,66 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
       folder.record(stats, {});
       observer.step(strategy, stats);
     }
-    let done = folder.step;
-    let updates = model.step;
-    try {
-      for await (const { step, batch, stats: trained, seconds } of train(learner, folder.step)) {
-        const before = performance.now();
-        const stats = { ...trained, ...(await heldOut(context, model, step + 1)) };
-        if (config.run.rollouts) folder.writeRollouts(step + 1, batch);
-        folder.record(stats, { ...seconds, evaluation: (performance.now() - before) / 1000 });
-        [done, updates] = [step + 1, model.step];
-        observer.step(strategy, stats);
+    await keepingSteps(run, folder, model, curriculum, async (finished) => {
+      for await (const { step, batch, failures, stats: trained, seconds } of train(learner, folder.step)) {
+        const done = step + 1;
+        const trainedAt = performance.now();
+        let quality: StepStats = {};
+        try {
+          quality = await heldOut(context, model, done);
+        } finally {
+          if (config.run.rollouts) folder.writeRollouts(done, batch);
+          const evaluation = (performance.now() - trainedAt) / 1000;
+          folder.record({ ...trained, ...quality }, { ...seconds, evaluation });
+          for (const { reason, count } of folder.recordFailures(done, failures)) {
+            observer.warn(`${strategy}, step ${done}: ${attempts(count)} could not be judged: ${firstLine(reason)}`);
+          }
+          finished(done);
+        }
+        observer.step(strategy, { ...trained, ...quality });
         await saveWhenDue(context, folder, done, steps, model, curriculum);
         if (stop.requested && done < steps) throw new Interrupted(run.path);
       }
-    } catch (error) {
-      // An environment that fails must not cost the steps before: the weights are still those of the last one.
-      if (done > folder.step && model.step === updates) await keepFinishedSteps(folder, done, model, curriculum, run);
-      throw error;
-    }
+    });
+    reportFailures(strategy, folder, observer);
   });
 }
 
-async function keepFinishedSteps(
-  folder: PhaseFolder,
-  done: number,
-  model: NativeModel,
-  curriculum: () => CurriculumState,
+const firstLine = (text: string): string => text.split('\n', 1)[0]!;
+const attempts = (count: number): string => (count === 1 ? '1 attempt' : `${count} attempts`);
+
+/** Once per arm, however many there were. */
+function reportFailures(strategy: string, { failures, path }: PhaseFolder, observer: Observer): void {
+  const [first] = failures;
+  if (first === undefined) return;
+  const total = failures.reduce((sum, { count }) => sum + count, 0);
+  const most = firstLine(first.reason) + (failures.length === 1 ? '' : ` (${first.count} of them)`);
+  observer.warn(`${strategy}: ${attempts(total)} could not be judged: ${most}; see ${join(path, 'unjudged.json')}`);
+}
+
+/**
+ * Runs a loop of steps, which tells of each that is finished. Should it fail, they are saved: an environment that breaks down
+ * must not cost the steps before.
+ */
+async function keepingSteps(
   run: Run,
+  folder: PhaseFolder,
+  model: NativeModel,
+  curriculum: (() => CurriculumState) | null,
+  loop: (finished: (step: number) => void) => Promise<void>,
 ): Promise<void> {
+  let [done, updates] = [folder.step, model.step];
   try {
-    await folder.save(done, model, curriculum(), run.config.run.keep);
-  } catch {
+    await loop((step) => {
+      [done, updates] = [step, model.step];
+    });
+  } catch (error) {
+    const hasMoved = model.step !== updates; // in the middle of the next step: the weights are of neither
     // The failure that led here says more than that of saving (a full disk may be both).
+    if (done > folder.step && !hasMoved) {
+      await folder.save(done, model, curriculum?.() ?? null, run.config.run.keep).catch(() => {});
+    }
+    throw error;
   }
 }
 

@@ -5,10 +5,20 @@ import { join } from 'node:path';
 import { writeBatch } from '../batch/file.ts';
 import type { NativeModel } from '../native/addon.ts';
 import type { Batch, StepStats } from '../types.ts';
-import { type Checkpoint, latestCheckpoint, saveCheckpoint, stepName, tidyCheckpoints } from './checkpoint.ts';
+import {
+  type Checkpoint,
+  latestCheckpoint,
+  saveCheckpoint,
+  type SavedState,
+  stepName,
+  tidyCheckpoints,
+} from './checkpoint.ts';
 import type { CurriculumState } from './curriculum-file.ts';
+import { type Failure, Failures } from './failures.ts';
 import { makeFolder, onDisk } from './files.ts';
 import { Journal } from './journal.ts';
+
+const START: SavedState = { step: 0, metricsBytes: 0, timingsBytes: 0, failures: [] };
 
 export class PhaseFolder {
   readonly path: string;
@@ -16,22 +26,20 @@ export class PhaseFolder {
   readonly checkpoint: Checkpoint | null;
   readonly #metrics: Journal;
   readonly #timings: Journal;
+  readonly #failures: Failures;
   #saved: number;
 
   constructor(path: string, warn: (message: string) => void) {
     this.path = path;
     makeFolder(this.#at('checkpoints'));
     this.checkpoint = latestCheckpoint(this.#at('checkpoints'), warn);
-    const { step, metricsBytes, timingsBytes } = this.checkpoint?.state ?? {
-      step: 0,
-      metricsBytes: 0,
-      timingsBytes: 0,
-    };
+    const { step, metricsBytes, timingsBytes, failures } = this.checkpoint?.state ?? START;
     this.#saved = this.checkpoint === null ? -1 : step;
     tidyCheckpoints(this.#at('checkpoints'), step);
     this.#deleteRollouts(step);
     this.#metrics = new Journal(this.#at('metrics.jsonl'), metricsBytes);
     this.#timings = new Journal(this.#at('timings.jsonl'), timingsBytes);
+    this.#failures = new Failures(this.#at('unjudged.json'), failures);
   }
 
   /** Steps done at the checkpoint. */
@@ -45,6 +53,16 @@ export class PhaseFolder {
     this.#timings.append({ step: stats['step'], ...seconds });
   }
 
+  /** Counts in unjudged.json why attempts of a step could not be judged; returns the reasons that are new. */
+  recordFailures(step: number, reasons: readonly string[]): Failure[] {
+    return this.#failures.add(step, reasons);
+  }
+
+  /** Why attempts could not be judged, so far. */
+  get failures(): readonly Failure[] {
+    return this.#failures.list;
+  }
+
   /** rollouts/step-NNNNNN.arrow */
   writeRollouts(step: number, batch: Batch): void {
     makeFolder(this.#at('rollouts'));
@@ -56,7 +74,12 @@ export class PhaseFolder {
     if (step === this.#saved) return;
     this.#metrics.sync(); // the checkpoint must not be ahead of the lines it counts
     this.#timings.sync();
-    const state = { step, metricsBytes: this.#metrics.bytes, timingsBytes: this.#timings.bytes };
+    const state = {
+      step,
+      metricsBytes: this.#metrics.bytes,
+      timingsBytes: this.#timings.bytes,
+      failures: this.failures,
+    };
     await saveCheckpoint(this.#at('checkpoints'), model, curriculum, state, keep);
     this.#saved = step;
   }

@@ -28,7 +28,7 @@ const group = (instance: number, rewards: readonly (number | null)[]): Group => 
   attempts: rewards.map((quality) =>
     quality === null ? null : { tokens: Int32Array.of(), feedback: Int32Array.of(), quality },
   ),
-  ...{ later: rewards.map(() => []), truncated: [false, false], invalid: 0, rewards, lengths: [3, 3] },
+  ...{ later: rewards.map(() => []), truncated: [false, false], failures: [], invalid: 0, rewards, lengths: [3, 3] },
 });
 const OWNERS = [0, 1].flatMap((g) => [0, 1].map((i) => [g, i] as const));
 const GROUPS = [group(7, [0.5, null]), group(8, [0, 1])];

@@ -26,6 +26,7 @@ const group = (task: Task, qualities: readonly (number | null)[]): Group => ({
   attempts: qualities.map((quality) => (quality === null ? null : attempt(quality))),
   later: qualities.map(() => []),
   truncated: qualities.map(() => false),
+  failures: [],
   invalid: 0,
   rewards: qualities,
   lengths: qualities.map(() => 1),

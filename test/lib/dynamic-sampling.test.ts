@@ -11,6 +11,7 @@ import type { Environment } from '../../lib/environments/environment.ts';
 import { train } from '../../lib/loop.ts';
 import type { ColumnDescription, GenerateResult, GenerateSettings, TrainMetrics } from '../../lib/native/addon.ts';
 import type { Step } from '../../lib/types.ts';
+import { changed } from '../support/environments.ts';
 import { FakeModel } from '../support/fake-model.ts';
 
 const GROUPS = 6;
@@ -54,12 +55,9 @@ class Witness extends FakeModel {
 /** Answers to an instance are all worth the same where its code begins with one of `flat`; `same` hears of each. */
 function environment(flat: readonly number[], same: () => void = () => {}): Environment {
   const made = createEnvironment({ name: 'codebreak', length: 6, symbols: 10, hint: 0.4 });
-  return Object.assign(Object.create(made) as Environment, {
-    task: made.task.bind(made),
-    prompt: made.prompt.bind(made),
-    show: made.show.bind(made),
-    judge: ({ code }: { code: number[] }, answer: Int32Array) => {
-      const isFlat = flat.includes(code[0]!);
+  return changed(made, {
+    judge: (instance, answer) => {
+      const isFlat = flat.includes((instance as { code: number[] }).code[0]!);
       if (isFlat) same();
       const quality = isFlat ? 0.5 : answer.reduce((sum, token) => sum + token, 0) / 1000;
       return { status: 'valid', quality, feedback: new Int32Array(6).fill(4) };

@@ -8,7 +8,8 @@ import { createEnvironment } from '../../lib/environments/create.ts';
 import type { Environment } from '../../lib/environments/environment.ts';
 import { type Learner, train } from '../../lib/loop.ts';
 import { judge } from '../../lib/rollout/judge.ts';
-import type { Attempt, Mode, Step, Verdict } from '../../lib/types.ts';
+import type { Mode, Step, Verdict } from '../../lib/types.ts';
+import { changed } from '../support/environments.ts';
 import { FakeModel } from '../support/fake-model.ts';
 
 const config = parseConfig({
@@ -67,15 +68,8 @@ test('a run taken up again after any step gives the same steps', async () => {
 function withJudge(judge: (count: number, verdict: Verdict) => Verdict): Environment {
   const environment = createEnvironment(config.environment);
   let count = 0;
-  const changed = Object.create(environment) as Environment;
-  const original = environment.judge.bind(environment);
-  return Object.assign(changed, {
-    judge: async (instance: unknown, answer: Int32Array, history: readonly Attempt[]) =>
-      judge(count++, await original(instance, answer, history)),
-    task: environment.task.bind(environment),
-    key: environment.key.bind(environment),
-    prompt: environment.prompt.bind(environment),
-    show: environment.show.bind(environment),
+  return changed(environment, {
+    judge: async (...of) => judge(count++, await environment.judge(...of)),
   });
 }
 
@@ -84,6 +78,7 @@ test('attempts whose verifier failed are left out, not punished', async () => {
   const environment = withJudge((count, verdict) => (count % 4 === 0 ? failed : verdict));
   const [step] = await collect(train(learner('improve', environment)), 1);
   assert.equal(step!.stats['unjudged'], 6);
+  assert.deepEqual(step!.failures, Array(6).fill('the sandbox died'));
   const rows = step!.batch.toArray().map((row) => row.toJSON());
   for (const row of rows.filter((_, i) => i % 4 === 0)) {
     assert.deepEqual([row['quality'], row['reward'], row['advantage']], [null, null, 0]);
@@ -91,14 +86,29 @@ test('attempts whose verifier failed are left out, not punished', async () => {
   assert.ok(rows.some((row) => row['advantage'] !== 0));
 });
 
-test('a quality that is no number ends the run with the environment and the answer', async () => {
-  for (const quality of [Number.NaN, Number.POSITIVE_INFINITY, -0.1]) {
-    const environment = withJudge((_, verdict) => ({ ...verdict, quality }) as Verdict);
-    await assert.rejects(
-      collect(train(learner('grpo', environment))),
-      /codebreak: quality must lie in \[0, 1\].*answer/,
+test('a verdict that is none ends the run with the environment and the answer', async () => {
+  const wrong = (verdict: unknown, message: RegExp): Promise<void> =>
+    assert.rejects(
+      collect(
+        train(
+          learner(
+            'grpo',
+            withJudge(() => verdict as Verdict),
+          ),
+        ),
+      ),
+      message,
     );
+  for (const quality of [Number.NaN, Number.POSITIVE_INFINITY, -0.1, undefined]) {
+    const verdict = { status: 'valid', quality, feedback: new Int32Array(6) };
+    await wrong(verdict, /codebreak: quality must lie in \[0, 1\], got .* for the answer ".*"; put the verifier right/);
   }
+  await wrong(
+    { status: 'valid', quality: 1 },
+    /codebreak: feedback must be an Int32Array, got undefined for the answer/,
+  );
+  await wrong(undefined, /codebreak: judge\(\) must return a verdict with a status, got undefined for the answer/);
+  await wrong({ quality: 1, feedback: new Int32Array(6) }, /must return a verdict with a status, got \{"quality":1/);
 });
 
 test('a verifier that throws has failed; one that always does ends the run with its reason', async () => {
@@ -114,13 +124,35 @@ test('a verifier that throws has failed; one that always does ends the run with 
   await assert.rejects(collect(train(learner('improve', never))), /codebreak.*no route to the sandbox.*resume/);
 });
 
-test('a verifier that hangs is given up', async () => {
-  const environment = Object.assign(
-    withJudge((_, verdict) => verdict),
-    {
-      judge: () => new Promise<Verdict>(() => {}),
-    },
+test('so does one that never gets to the end of an episode', async () => {
+  const clerk = parseConfig({ name: 'test.yaml', text: 'environment: { name: clerk }\nmodel: { decoder: {} }' });
+  const environment = createEnvironment(clerk.environment);
+  const judge = (failing: (turn: number, answer: Int32Array) => boolean): Environment =>
+    changed(environment, {
+      judge: (instance, answer, history) => {
+        if (failing(history.length, answer)) throw new Error('the books are closed');
+        return environment.judge(instance, answer, history);
+      },
+    });
+  const all = collect(
+    train({
+      ...learner(
+        'improve',
+        judge((turn) => turn === 2),
+      ),
+      config: clerk,
+    }),
   );
+  await assert.rejects(all, /clerk: no attempt could be judged; the first reason: the books are closed; put the/);
+  const some = judge((turn, answer) => turn === 2 && answer[0]! % 2 === 0);
+  const [step] = await collect(train({ ...learner('improve', some), config: clerk }), 1);
+  const unknown = step!.groups.flatMap(({ rewards }) => rewards).filter((reward) => reward === null).length;
+  assert.ok(unknown > 0);
+  assert.deepEqual([step!.failures.length, step!.stats['unjudged']], [unknown, unknown]);
+});
+
+test('a verifier that hangs is given up', async () => {
+  const environment = changed(createEnvironment(config.environment), { judge: () => new Promise<Verdict>(() => {}) });
   const { attempt, reason } = await judge(environment, environment.task(1, 'train'), Int32Array.of(), [], 0.01);
   assert.deepEqual([attempt, reason], [null, 'no verdict after 0.01 s']);
 });

@@ -27,7 +27,7 @@ const model = (broken = false): NativeModel =>
     },
   }) as unknown as NativeModel;
 
-const state = (step: number): SavedState => ({ step, metricsBytes: 1, timingsBytes: 2 });
+const state = (step: number): SavedState => ({ step, metricsBytes: 1, timingsBytes: 2, failures: [] });
 
 test('checkpoints: the newest complete one counts, old ones go', () =>
   inTemporaryFolder(async (folder) => {
