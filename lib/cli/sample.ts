@@ -2,7 +2,9 @@
 import type { CommandModule } from 'yargs';
 import { createEnvironment } from '../environments/create.ts';
 import { deriveSeed } from '../rng.ts';
+import { episodeQuality } from '../rewards/reward.ts';
 import { selfIterate } from '../rollout/self-iterate.ts';
+import type { Attempt } from '../types.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
 import { declare, nonNegative, wholeNumber } from './options.ts';
@@ -19,14 +21,14 @@ interface Arguments {
 
 export const sample: CommandModule<object, Arguments> = {
   command: 'sample <run>',
-  describe: 'Answer one held-out instance and improve the answer k times',
+  describe: 'Play one held-out instance: in every turn an answer that is improved k times',
   builder: (argv) =>
     declare(
       'sample',
       argv.positional('run', { type: 'string', describe: 'Folder of a run, of one of its arms, or of a checkpoint' }),
       {
         instance: { type: 'string', requiresArg: true, default: '0', describe: 'Number of the held-out instance' },
-        k: { type: 'string', requiresArg: true, default: '8', describe: 'Steps of self-iteration' },
+        k: { type: 'string', requiresArg: true, default: '8', describe: 'Steps of self-iteration in every turn' },
         temperature: { type: 'string', requiresArg: true, default: '1', describe: '0: greedy' },
         seed: { type: 'string', requiresArg: true, default: '1', describe: 'Seed of the sampling' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
@@ -48,24 +50,35 @@ export const sample: CommandModule<object, Arguments> = {
     const instance = environment.task(number, 'held_out');
     const model = await addon.loadModel(path);
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };
-    const rounds = selfIterate(model, addon.release, environment, [instance], steps, { ...limits, temperature, seed });
-    if (!args.json) {
-      process.stdout.write(
-        `${name}, held-out instance ${number}\nrequest   ${environment.show(environment.prompt(instance, 'base', null, []))}\n`,
-      );
-    }
-    let k = 0;
-    for await (const [attempt] of rounds) {
-      const answer = attempt ? environment.show(attempt.tokens) : null;
-      const feedback = attempt ? environment.show(attempt.feedback) : null;
-      const quality = attempt?.quality ?? null;
-      if (args.json) process.stdout.write(`${JSON.stringify({ k, answer, feedback, quality })}\n`);
-      else
-        process.stdout.write(
-          `k = ${String(k).padEnd(5)} ${answer ?? '(not judged)'}   ${feedback ?? ''}   ${quality?.toFixed(3) ?? ''}\n`,
-        );
-      k++;
+    if (!args.json) process.stdout.write(`${name}, held-out instance ${number}\n`);
+    const history: Attempt[] = [];
+    for (let turn = 0; turn === history.length && turn < environment.turns; turn++) {
+      const request = environment.show(environment.prompt(instance, 'base', null, history));
+      if (!args.json) process.stdout.write(`${turnTitle(turn, environment.turns)}request   ${request}\n`);
+      const sampling = { ...limits, temperature, seed, firstSequence: turn * (steps + 1) };
+      const histories = [[...history]];
+      const rounds = selfIterate(model, addon.release, environment, [instance], steps, sampling, { histories });
+      let k = 0;
+      for await (const [attempt] of rounds) {
+        const answer = attempt ? environment.show(attempt.tokens) : null;
+        const feedback = attempt ? environment.show(attempt.feedback) : null;
+        const quality = attempt?.quality ?? null;
+        if (args.json) process.stdout.write(`${JSON.stringify({ turn, request, k, answer, feedback, quality })}\n`);
+        else {
+          const shown = `${answer ?? '(not judged)'}   ${feedback ?? ''}   ${quality?.toFixed(3) ?? ''}`;
+          process.stdout.write(`k = ${String(k).padEnd(5)} ${shown}\n`);
+        }
+        if (k++ === steps && attempt) history.push(attempt); // the last answer stands
+      }
     }
     model.close();
+    if (!args.json && environment.turns > 1) process.stdout.write(`\n${ending(history, environment.turns)}\n`);
   },
 };
+
+const turnTitle = (turn: number, turns: number): string => (turns === 1 ? '' : `\nturn ${turn + 1} of ${turns}\n`);
+
+function ending(history: readonly Attempt[], turns: number): string {
+  if (history.length === turns) return `the episode: ${episodeQuality(history, turns).toFixed(3)}`;
+  return `the last answer of turn ${history.length + 1} could not be judged: the episode ends there`;
+}

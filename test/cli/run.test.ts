@@ -127,8 +127,38 @@ test('eval of a run that has no checkpoint says how to get one', () =>
 test('sample shows attempts and feedback', () => {
   const { stdout, code } = exitRl(['sample', join(run, 'improve'), '--k', '2']);
   assert.equal(code, 0);
-  assert.match(stdout, /k = 0[\s\S]*k = 2/);
+  assert.match(stdout, /^improve, held-out instance 0\nrequest .*\nk = 0 .*\nk = 1 .*\nk = 2 .*\n$/);
 });
+
+test('sample plays whole episodes: what stands in a turn is what the next one builds on', () =>
+  inTemporaryFolder((other) => {
+    const path = join(other, 'run');
+    const clerk = [...TINY.map((option) => option.replace('codebreak', 'clerk')), '--strategy', 'improve'];
+    assert.equal(exitRl([...clerk, '--set=train.steps=1', '--out', path]).code, 0);
+    const { stdout, code } = exitRl(['sample', path, '--k', '2', '--instance', '3']);
+    assert.equal(code, 0);
+    const turns = stdout.split(/^turn \d of 3$/m);
+    assert.equal(turns.length, 4, stdout);
+    for (const text of turns.slice(1)) assert.match(text, /^\nrequest .*\nk = 0 .*\nk = 1 .*\nk = 2 .*\n/);
+    const attempts = exitRl(['sample', path, '--k', '2', '--instance', '3', '--json'])
+      .stdout.trim()
+      .split('\n')
+      .map(
+        (line) => JSON.parse(line) as { turn: number; k: number; request: string; feedback: string; quality: number },
+      );
+    assert.deepEqual(
+      attempts.map(({ turn, k }) => [turn, k]),
+      [0, 1, 2].flatMap((turn) => [0, 1, 2].map((k) => [turn, k])),
+    );
+    const last = attempts.filter(({ k }) => k === 2);
+    const mean = last.reduce((sum, { quality }) => sum + quality, 0) / 3;
+    assert.ok(stdout.endsWith(`\nthe episode: ${mean.toFixed(3)}\n`), stdout);
+    // The ledger that the last answer left is the beginning of the next request's.
+    for (const turn of [1, 2]) {
+      const digits = last[turn - 1]!.feedback.split(' ').slice(0, 4).join(' ');
+      assert.ok(last[turn]!.request.includes(digits), `${last[turn]!.request} after ${digits}`);
+    }
+  }));
 
 test('a new run does not write over an old one', () => {
   const { code, stderr } = exitRl([...TINY, '--out', run]);
