@@ -8,21 +8,21 @@ import type { Attempt, Mode, Split, Verdict } from '../types.ts';
 import type { Demonstration, Environment, EnvironmentType } from './environment.ts';
 import { demonstrate, drawInSplit, estimate, FIRST, FixedPrompt, judged, MASK, NAMES } from './fixed-prompt.ts';
 
-/** Digits, then the words of calls and audits, then instructions, then register numbers. */
+/** Token of digit 0; behind the digits the words of calls and audits, then instructions, then register numbers. */
 const DIGIT = FIRST;
-const KEEP = DIGIT + 10;
-const RIGHT = KEEP + 1;
-const WRONG = KEEP + 2;
-const INSTRUCTION = KEEP + 3;
+const WORDS = ['keep', 'right', 'wrong'];
 
-const registerToken = (number: number): number => INSTRUCTION + INSTRUCTIONS.length + number;
-
-const settings = z.strictObject({
-  name: z.literal('clerk'),
-  registers: z.int().min(2).max(32).default(4).describe('Registers of the ledger (R)'),
-  turns: z.int().min(1).max(16).default(3).describe('Requests of an episode'),
-  audit: z.boolean().default(true).describe('The ledger tells which of its registers are right'),
-});
+const settings = z
+  .strictObject({
+    name: z.literal('clerk'),
+    registers: z.int().min(2).max(32).default(4).describe('Registers of the ledger (R)'),
+    digits: z.int().min(3).max(100).default(10).describe('Digits; calculation is modulo their number (D)'),
+    turns: z.int().min(1).max(16).default(3).describe('Requests of an episode'),
+    audit: z.boolean().default(true).describe('The ledger tells which of its registers are right'),
+  })
+  .refine((s) => s.digits ** s.registers >= 100, {
+    error: 'digits ** registers must be at least 100, or training and held-out ledgers cannot be kept apart',
+  });
 
 type Settings = z.infer<typeof settings>;
 type State = readonly number[];
@@ -31,10 +31,11 @@ interface Instruction {
   readonly word: string;
   /** What its two arguments are. */
   readonly arguments: readonly ('register' | 'digit' | 'none')[];
+  /** Digits of the new state may be too large: the ledger takes them modulo their number. */
   run(state: State, a: number, b: number): State;
 }
 
-const put = (state: State, register: number, value: number): State => state.with(register, value % 10);
+const put = (state: State, register: number, value: number): State => state.with(register, value);
 const INSTRUCTIONS: readonly Instruction[] = [
   { word: 'add', arguments: ['register', 'digit'], run: (state, a, b) => put(state, a, state[a]! + b) },
   { word: 'copy', arguments: ['register', 'register'], run: (state, a, b) => put(state, b, state[a]!) },
@@ -43,7 +44,7 @@ const INSTRUCTIONS: readonly Instruction[] = [
     arguments: ['register', 'register'],
     run: (state, a, b) => put(put(state, a, state[b]!), b, state[a]!),
   },
-  { word: 'raise all', arguments: ['digit', 'none'], run: (state, a) => state.map((value) => (value + a) % 10) },
+  { word: 'raise all', arguments: ['digit', 'none'], run: (state, a) => state.map((value) => value + a) },
   {
     word: 'double largest',
     arguments: ['none', 'none'],
@@ -69,24 +70,36 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
   readonly name = 'clerk';
   readonly levels: Environment['levels'];
   readonly #registers: number;
+  readonly #digits: number;
   readonly #audit: boolean;
+  readonly #keep: number;
+  readonly #right: number;
+  readonly #wrong: number;
+  readonly #instruction: number;
+  readonly #register: number;
 
-  constructor({ registers, turns, audit }: Settings) {
+  constructor({ registers, digits, turns, audit }: Settings) {
+    const keep = DIGIT + digits;
+    const instruction = keep + WORDS.length;
+    const register = instruction + INSTRUCTIONS.length;
     super({
-      ...{ vocabulary: registerToken(registers), request: 3 + 2 * registers },
+      ...{ vocabulary: register + registers, request: 3 + 2 * registers },
       ...{ answer: registers, feedback: 2 * registers, turns },
     });
     this.#registers = registers;
+    this.#digits = digits;
     this.#audit = audit;
+    [this.#keep, this.#right, this.#wrong] = [keep, keep + 1, keep + 2];
+    [this.#instruction, this.#register] = [instruction, register];
     this.levels = {
-      chance: this.#level((random) => DIGIT + random.below(11)),
-      'nothing written': this.#level(() => KEEP),
+      chance: this.#level((random) => this.#anyWord(random)),
+      'nothing written': this.#level(() => keep),
     };
   }
 
   task(number: number, split: Split): Errand {
     const draw = (random: Random): Errand => ({
-      initial: Array.from({ length: this.#registers }, () => random.below(10)),
+      initial: Array.from({ length: this.#registers }, () => random.below(this.#digits)),
       requests: Array.from({ length: this.turns }, () => this.#request(random)),
     });
     return drawInSplit(this.name, number, split, draw, ({ initial }) => initial);
@@ -101,17 +114,17 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
     const { instruction, a, b } = errand.requests[history.length]!;
     const words = INSTRUCTIONS[instruction]!.arguments.map((kind, i) => {
       const value = i === 0 ? a : b;
-      return kind === 'none' ? MASK : kind === 'digit' ? DIGIT + value : registerToken(value);
+      return kind === 'none' ? MASK : kind === 'digit' ? DIGIT + value : this.#register + value;
     });
-    const ledger = this.#report(standing(errand, history), truth(errand, history.length));
-    return this.layOut(mode, [INSTRUCTION + instruction, ...words, ...ledger], previous);
+    const ledger = this.#report(this.#standing(errand, history), this.#truth(errand, history.length));
+    return this.layOut(mode, [this.#instruction + instruction, ...words, ...ledger], previous);
   }
 
   judge(errand: Errand, answer: Int32Array, history: readonly Attempt[]): Verdict {
-    const before = standing(errand, history);
-    const target = truth(errand, history.length + 1);
-    const valid = isCall(answer, this.#registers);
-    const after = valid ? call(before, answer) : before;
+    const before = this.#standing(errand, history);
+    const target = this.#truth(errand, history.length + 1);
+    const valid = this.#isCall(answer);
+    const after = valid ? this.#call(before, answer) : before;
     const right = after.filter((value, register) => value === target[register]).length;
     return {
       status: valid ? 'valid' : 'invalid',
@@ -122,7 +135,7 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
 
   /** Writes whatever the ledger should hold, so it also repairs what earlier turns left. */
   reference(errand: Errand, history: readonly Attempt[]): Int32Array {
-    return this.#writes(standing(errand, history), truth(errand, history.length + 1));
+    return this.#writes(this.#standing(errand, history), this.#truth(errand, history.length + 1));
   }
 
   /** A teacher who carries out the request on the ledger as it stands, with slips. */
@@ -130,7 +143,7 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
     const errand = this.task(random.uint32(), 'train');
     const history: Attempt[] = [];
     const slip = (token: number, probability: number): number =>
-      random.chance(probability) ? DIGIT + random.below(11) : token;
+      random.chance(probability) ? this.#anyWord(random) : token;
     const partlyRight = (): Int32Array => {
       const share = random.uniform();
       return this.reference(errand, history).map((token) => slip(token, share));
@@ -138,9 +151,9 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
     for (let turn = random.below(this.turns); turn > 0; turn--) {
       history.push(judged(partlyRight(), (tokens) => this.judge(errand, tokens, history)));
     }
-    const state = standing(errand, history);
-    const call = this.#writes(state, run(errand.requests[history.length]!, state));
-    const answer = (): Int32Array => call.map((token) => slip(token, token === KEEP ? 0.02 : 0.3));
+    const state = this.#standing(errand, history);
+    const call = this.#writes(state, this.#run(errand.requests[history.length]!, state));
+    const answer = (): Int32Array => call.map((token) => slip(token, token === this.#keep ? 0.02 : 0.3));
     return demonstrate(
       {
         prompt: (mode, previous) => this.prompt(errand, mode, previous, history),
@@ -149,7 +162,7 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
         draft: () => (random.chance(0.5) ? answer() : partlyRight()),
         revise: ({ tokens, feedback }) =>
           tokens.map((token, register) =>
-            feedback[this.#registers + register] === WRONG ? slip(call[register]!, 0.6) : slip(token, 0.03),
+            feedback[this.#registers + register] === this.#wrong ? slip(call[register]!, 0.6) : slip(token, 0.03),
           ),
       },
       random,
@@ -157,11 +170,11 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
   }
 
   show(tokens: Int32Array): string {
-    const words = ['keep', 'right', 'wrong', ...INSTRUCTIONS.map(({ word }) => word)];
+    const words = [...WORDS, ...INSTRUCTIONS.map(({ word }) => word)];
     return Array.from(tokens, (token) => {
       if (token < DIGIT) return NAMES[token] ?? '?';
-      if (token < KEEP) return String(token - DIGIT);
-      return words[token - KEEP] ?? `r${token - registerToken(0)}`;
+      if (token < this.#keep) return String(token - DIGIT);
+      return words[token - this.#keep] ?? `r${token - this.#register}`;
     }).join(' ');
   }
 
@@ -169,7 +182,7 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
     const instruction = random.below(INSTRUCTIONS.length);
     const a = random.below(this.#registers);
     const other = (a + 1 + random.below(this.#registers - 1)) % this.#registers;
-    const digit = 1 + random.below(9); // every request changes something
+    const digit = 1 + random.below(this.#digits - 1); // 0 would change nothing
     const [first, second] = INSTRUCTIONS[instruction]!.arguments;
     return {
       instruction,
@@ -179,12 +192,42 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
   }
 
   #report(state: State, target: State): number[] {
-    const marks = state.map((value, i) => (this.#audit ? (value === target[i] ? RIGHT : WRONG) : MASK));
+    const marks = state.map((value, i) => (this.#audit ? (value === target[i] ? this.#right : this.#wrong) : MASK));
     return [...state.map((value) => DIGIT + value), ...marks];
   }
 
   #writes(before: State, after: State): Int32Array {
-    return Int32Array.from(after, (value, register) => (value === before[register] ? KEEP : DIGIT + value));
+    return Int32Array.from(after, (value, register) => (value === before[register] ? this.#keep : DIGIT + value));
+  }
+
+  /** A digit or "keep". */
+  #anyWord(random: Random): number {
+    return DIGIT + random.below(this.#digits + 1);
+  }
+
+  #run({ instruction, a, b }: Request, state: State): State {
+    return INSTRUCTIONS[instruction]!.run(state, a, b).map((value) => value % this.#digits);
+  }
+
+  /** The state after so many turns as it should be. */
+  #truth({ initial, requests }: Errand, turns: number): State {
+    return requests.slice(0, turns).reduce((state, request) => this.#run(request, state), initial);
+  }
+
+  #isCall(tokens: Int32Array): boolean {
+    return tokens.length === this.#registers && tokens.every((token) => token >= DIGIT && token <= this.#keep);
+  }
+
+  #call(state: State, tokens: Int32Array): State {
+    return state.map((value, register) => (tokens[register] === this.#keep ? value : tokens[register]! - DIGIT));
+  }
+
+  /** The state that the standing calls have left; the ledger ignores what is no call. */
+  #standing({ initial }: Errand, history: readonly Attempt[]): State {
+    return history.reduce<State>(
+      (state, { tokens }) => (this.#isCall(tokens) ? this.#call(state, tokens) : state),
+      initial,
+    );
   }
 
   /** Mean quality of whole episodes of calls of such tokens. */
@@ -200,22 +243,6 @@ class Clerk extends FixedPrompt implements Environment<Errand> {
     });
   }
 }
-
-const run = ({ instruction, a, b }: Request, state: State): State => INSTRUCTIONS[instruction]!.run(state, a, b);
-
-/** The state after so many turns as it should be. */
-const truth = ({ initial, requests }: Errand, turns: number): State =>
-  requests.slice(0, turns).reduce((state, request) => run(request, state), initial);
-
-const isCall = (tokens: Int32Array, registers: number): boolean =>
-  tokens.length === registers && tokens.every((token) => token >= DIGIT && token <= KEEP);
-
-const call = (state: State, tokens: Int32Array): State =>
-  state.map((value, register) => (tokens[register] === KEEP ? value : tokens[register]! - DIGIT));
-
-/** The state that the standing calls have left; the ledger ignores what is no call. */
-const standing = ({ initial }: Errand, history: readonly Attempt[]): State =>
-  history.reduce((state, { tokens }) => (isCall(tokens, state.length) ? call(state, tokens) : state), initial);
 
 export const clerk: EnvironmentType<Settings> & { readonly settings: typeof settings } = {
   settings,

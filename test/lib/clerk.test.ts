@@ -71,3 +71,23 @@ test('without an audit the ledger only shows its state', () => {
   const { feedback } = plain.judge(errand, new Int32Array(4).fill(KEEP), []) as Judged;
   assert.deepEqual([...feedback], [7, 10, 11, 6, 5, 5, 5, 5]);
 });
+
+test('with fewer digits calculation is modulo their number', () => {
+  const small = createEnvironment(clerk.settings.parse({ name: 'clerk', digits: 5 }));
+  assert.equal(small.vocabularySize, environment.vocabularySize - 5);
+  const keep = DIGIT + 5;
+  const initial = [4, 1, 0, 3];
+  for (const [instruction, a, b, call] of [
+    [ADD, 0, 3, [DIGIT + 2, keep, keep, keep]],
+    [RAISE_ALL, 2, 0, [DIGIT + 1, DIGIT + 3, DIGIT + 2, DIGIT]],
+    [DOUBLE, 0, 0, [DIGIT + 3, keep, keep, keep]],
+  ] as const) {
+    const instance = { initial, requests: [{ instruction, a, b }] };
+    assert.deepEqual([...small.reference(instance, [])], call);
+    assert.equal((small.judge(instance, Int32Array.from(call), []) as Judged).quality, 1);
+    const [first, ...rest] = call;
+    const tooLarge = (small.judge(instance, Int32Array.from([first + keep, ...rest]), []) as Judged).status;
+    assert.equal(tooLarge, 'invalid');
+  }
+  assert.throws(() => clerk.settings.parse({ name: 'clerk', digits: 3, registers: 2 }), /at least 100/);
+});
