@@ -245,11 +245,19 @@ export interface Doctor {
   readonly blockBytes: number;
 }
 
+export interface ModelOptions {
+  /**
+   * What linear layers compute with. bfloat16: both factors rounded, sums in fp32; the weights they read take half the
+   * memory. Master weights, gradients, moments and activations are float32 in both.
+   */
+  readonly dtype: 'float32' | 'bfloat16';
+}
+
 export interface Addon {
   /** A fresh model with weights drawn from N(0, initializer_range) by a seeded generator. */
-  createModel(configJson: string, seed: number): Promise<NativeModel>;
+  createModel(configJson: string, seed: number, options?: ModelOptions): Promise<NativeModel>;
   /** A Hugging Face folder: config.json and safetensors (sharded or not). */
-  loadModel(directory: string): Promise<NativeModel>;
+  loadModel(directory: string, options?: ModelOptions): Promise<NativeModel>;
   CancelToken: new () => CancelToken;
   doctor(): Doctor;
   setThreads(threads: number): void;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/bf16.h"
 #include "ops/glu/glu.h"
 #include "ops/rope/rope.h"
 
@@ -27,6 +28,7 @@ struct DecoderConfig {
   float initializer_range = 0.02f;
   std::vector<int64_t> windows;  // (L) sliding window of each layer, 0: full attention
   std::string json;            // config.json in the newer keys, whatever it was read from
+  Precision precision = Precision::f32;  // of linear layers: a choice of the run, not of the checkpoint
 
   int64_t qkv_width() const { return (H + 2 * K) * D; }
 };

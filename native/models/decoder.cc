@@ -73,6 +73,7 @@ void Decoder::backward(Pool& pool, const Policy& policy, const Rows& rows, const
   const float* w = policy.slab.data();
   float* g = gradients;
   const int64_t T = rows.T, q = c.H * c.D, k = c.K * c.D, width = c.qkv_width();
+  const Precision precision = c.precision;
   const auto norm_backward = [&](const float* dy, const float* x, int64_t offset, const float* rstd, const float* addend, float* dx) {
     rmsnorm_backward(pool, {dy, x, w + offset, rstd, addend, dx, g + offset, T, 1, c.C, c.C, c.C, c.C, c.norm_offset});
   };
@@ -86,21 +87,21 @@ void Decoder::backward(Pool& pool, const Policy& policy, const Rows& rows, const
       layer_forward(pool, policy, l, rows, kv, a, ws.dh, ws.glu);
     }
     // Feed-forward: x_next = x_mid + down(act(gate) * up)
-    linear_backward(pool, {ws.dx, nullptr, w + at.down, nullptr, ws.dglu, nullptr, nullptr, T, c.C, c.F});
+    linear_backward(pool, {ws.dx, nullptr, w + at.down, nullptr, ws.dglu, nullptr, nullptr, T, c.C, c.F, precision});
     glu_backward(pool, {ws.dglu, a.gate_up, ws.dgate_up, ws.glu, T, c.F, c.activation});
-    linear_backward(pool, {ws.dx, ws.glu, nullptr, nullptr, nullptr, g + at.down, optional(g, at.down_bias, c.mlp_bias), T, c.C, c.F});
-    linear_backward(pool, {ws.dgate_up, a.h2, w + at.gate_up, nullptr, ws.dh, g + at.gate_up, optional(g, at.gate_up_bias, c.mlp_bias), T, 2 * c.F, c.C});
+    linear_backward(pool, {ws.dx, ws.glu, nullptr, nullptr, nullptr, g + at.down, optional(g, at.down_bias, c.mlp_bias), T, c.C, c.F, precision});
+    linear_backward(pool, {ws.dgate_up, a.h2, w + at.gate_up, nullptr, ws.dh, g + at.gate_up, optional(g, at.gate_up_bias, c.mlp_bias), T, 2 * c.F, c.C, precision});
     norm_backward(ws.dh, a.x_mid, at.post_norm, a.rstd2, ws.dx, ws.dx);
 
     // Attention: x_mid = x + o_proj(attention(qkv))
-    linear_backward(pool, {ws.dx, a.o, w + at.o, nullptr, ws.d_o, g + at.o, optional(g, at.o_bias, c.output_bias), T, c.C, q});
+    linear_backward(pool, {ws.dx, a.o, w + at.o, nullptr, ws.d_o, g + at.o, optional(g, at.o_bias, c.output_bias), T, c.C, q, precision});
     attention_backward(pool, {a.qkv, a.o, ws.d_o, a.lse, rows.spans, rows.families, rows.family_count, ws.dqkv, c.H, c.K, c.D, c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D))});
     rope(pool, {ws.dqkv, rows.positions, &rope_table, T, c.H + c.K, c.D, width, RopeDirection::backward});
     if (c.qk_norm) {
       rmsnorm_backward(pool, {ws.dqkv, a.qk_raw, w + at.q_norm, a.qk_rstd, nullptr, ws.dqkv, g + at.q_norm, T, c.H, c.D, width, q + k, width, c.norm_offset});
       rmsnorm_backward(pool, {ws.dqkv + q, a.qk_raw + q, w + at.k_norm, a.qk_rstd + T * c.H, nullptr, ws.dqkv + q, g + at.k_norm, T, c.K, c.D, width, q + k, width, c.norm_offset});
     }
-    linear_backward(pool, {ws.dqkv, a.h1, w + at.qkv, nullptr, ws.dh, g + at.qkv, optional(g, at.qkv_bias, c.qkv_bias), T, width, c.C});
+    linear_backward(pool, {ws.dqkv, a.h1, w + at.qkv, nullptr, ws.dh, g + at.qkv, optional(g, at.qkv_bias, c.qkv_bias), T, width, c.C, precision});
     norm_backward(ws.dh, a.x, at.input_norm, a.rstd1, ws.dx, ws.dx);
   }
   embedding_backward(pool, {rows.tokens, ws.dx, g + layout.embedding, T, c.C, c.embedding_scale});

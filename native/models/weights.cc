@@ -1,7 +1,5 @@
 #include "models/weights.h"
 
-#include "ops/matmul/matmul.h"
-
 namespace exitrl {
 namespace {
 
@@ -114,18 +112,26 @@ const Parameter& Layout::find(std::string_view name) const {
                                         (closest ? " (did you mean \"" + closest->name + "\"?)" : std::string()));
 }
 
-int64_t PackedWeights::floats(const DecoderConfig& c) {
-  const int64_t layer = packed_weight_size(c.qkv_width(), c.C) + packed_weight_size(c.C, c.H * c.D) +
-                        packed_weight_size(2 * c.F, c.C) + packed_weight_size(c.C, c.F);
-  return c.L * layer + packed_weight_size(c.V, c.C);
+namespace {
+
+int64_t packed_floats(Precision precision, int64_t N, int64_t K) {
+  return precision == Precision::bf16 ? packed_bf16_size(N, K) / 2 : packed_weight_size(N, K);
+}
+
+}  // namespace
+
+int64_t PackedWeights::bytes(const DecoderConfig& c) {
+  const auto floats = [&](int64_t N, int64_t K) { return packed_floats(c.precision, N, K); };
+  const int64_t layer = floats(c.qkv_width(), c.C) + floats(c.C, c.H * c.D) + floats(2 * c.F, c.C) + floats(c.C, c.F);
+  return (c.L * layer + floats(c.V, c.C)) * int64_t(sizeof(float));
 }
 
 PackedWeights::PackedWeights(const DecoderConfig& config, const Layout& layout)
-    : config_(config), layout_(layout), data_(floats(config)) {
+    : config_(config), layout_(layout), data_(bytes(config) / int64_t(sizeof(float))) {
   float* at = data_.data();
   const auto take = [&](int64_t N, int64_t K) {
-    float* p = at;
-    at += packed_weight_size(N, K);
+    const PackedWeight p = config.precision == Precision::bf16 ? PackedWeight(reinterpret_cast<uint16_t*>(at)) : PackedWeight(at);
+    at += packed_floats(config.precision, N, K);
     return p;
   };
   const DecoderConfig& c = config;
@@ -140,17 +146,23 @@ PackedWeights::PackedWeights(const DecoderConfig& config, const Layout& layout)
   head = take(c.V, c.C);
 }
 
+// `to` points into data_.
+void PackedWeights::fill(Pool& pool, const float* w, int64_t N, int64_t K, PackedWeight to) {
+  if (to.bf16) pack_weight(pool, w, N, K, const_cast<uint16_t*>(to.bf16));
+  else pack_weight(pool, w, N, K, const_cast<float*>(to.f32));
+}
+
 void PackedWeights::pack(Pool& pool, const float* slab) {
   const DecoderConfig& c = config_;
   for (int64_t l = 0; l < c.L; ++l) {
     const LayerLayout& at = layout_.layers[size_t(l)];
     const PackedLayer& to = layers[size_t(l)];
-    pack_weight(pool, slab + at.qkv, c.qkv_width(), c.C, to.qkv);
-    pack_weight(pool, slab + at.o, c.C, c.H * c.D, to.o);
-    pack_weight(pool, slab + at.gate_up, 2 * c.F, c.C, to.gate_up);
-    pack_weight(pool, slab + at.down, c.C, c.F, to.down);
+    fill(pool, slab + at.qkv, c.qkv_width(), c.C, to.qkv);
+    fill(pool, slab + at.o, c.C, c.H * c.D, to.o);
+    fill(pool, slab + at.gate_up, 2 * c.F, c.C, to.gate_up);
+    fill(pool, slab + at.down, c.C, c.F, to.down);
   }
-  pack_weight(pool, slab + layout_.head, c.V, c.C, head);
+  fill(pool, slab + layout_.head, c.V, c.C, head);
 }
 
 }  // namespace exitrl

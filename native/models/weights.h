@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/pool.h"
 #include "models/config.h"
+#include "ops/matmul/matmul.h"
 
 namespace exitrl {
 
@@ -38,21 +39,22 @@ struct Layout {
 };
 Layout make_layout(const DecoderConfig& config);
 
-// Weights packed for linear_forward: made from a slab, refreshed after every update.
+// Weights packed for linear_forward in the precision of the config: made from a slab, refreshed after every update.
 struct PackedLayer {
-  float *qkv, *o, *gate_up, *down;
+  PackedWeight qkv, o, gate_up, down;
 };
 class PackedWeights {
  public:
   PackedWeights(const DecoderConfig& config, const Layout& layout);
   void pack(Pool& pool, const float* slab);
   std::vector<PackedLayer> layers;
-  float* head = nullptr;
-  static int64_t floats(const DecoderConfig& config);
+  PackedWeight head;
+  static int64_t bytes(const DecoderConfig& config);
 
  private:
   const DecoderConfig& config_;
   const Layout& layout_;
+  void fill(Pool& pool, const float* w, int64_t N, int64_t K, PackedWeight to);
   Buffer<float> data_;
 };
 

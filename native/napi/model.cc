@@ -91,15 +91,28 @@ Napi::Value Model::open(Napi::Env env, std::function<Handle(SharedPool)> make) {
   });
 }
 
+namespace {
+
+// The optional last argument of createModel() and loadModel().
+Precision precision_option(const Napi::Value& options) {
+  if (options.IsUndefined()) return Precision::f32;
+  constexpr std::pair<const char*, Precision> kDtypes[] = {{"float32", Precision::f32}, {"bfloat16", Precision::bf16}};
+  return Fields(options, "options").word("dtype", kDtypes);
+}
+
+}  // namespace
+
 Napi::Value Model::create(const Napi::CallbackInfo& info) {
   const std::string config = string_argument(info, 0, "configJson");
   const auto seed = uint64_t(integer_argument(info[1], "seed", 0, kMaxSafeInteger));
-  return open(info.Env(), [config, seed](SharedPool pool) { return ModelState::create(config, seed, std::move(pool)); });
+  const Precision precision = precision_option(info[2]);
+  return open(info.Env(), [=](SharedPool pool) { return ModelState::create(config, seed, precision, std::move(pool)); });
 }
 
 Napi::Value Model::load(const Napi::CallbackInfo& info) {
   const std::string directory = string_argument(info, 0, "directory");
-  return open(info.Env(), [directory](SharedPool pool) { return ModelState::load(directory, std::move(pool)); });
+  const Precision precision = precision_option(info[1]);
+  return open(info.Env(), [=](SharedPool pool) { return ModelState::load(directory, precision, std::move(pool)); });
 }
 
 const Handle& Model::state() const {

@@ -15,15 +15,24 @@ ModelState::ModelState(DecoderConfig config, std::shared_ptr<std::optional<Pool>
   policy_ = std::make_unique<Policy>(decoder.config, decoder.layout);
 }
 
-std::shared_ptr<ModelState> ModelState::create(const std::string& config, uint64_t seed, std::shared_ptr<std::optional<Pool>> pool) {
-  auto model = std::make_shared<ModelState>(parse_config(config, "config.json"), std::move(pool));
+namespace {
+
+DecoderConfig with_precision(DecoderConfig config, Precision precision) {
+  config.precision = precision;
+  return config;
+}
+
+}  // namespace
+
+std::shared_ptr<ModelState> ModelState::create(const std::string& config, uint64_t seed, Precision precision, std::shared_ptr<std::optional<Pool>> pool) {
+  auto model = std::make_shared<ModelState>(with_precision(parse_config(config, "config.json"), precision), std::move(pool));
   initialise(model->decoder.config, model->decoder.layout, seed, model->policy_->slab.data());
   return model;
 }
 
-std::shared_ptr<ModelState> ModelState::load(const std::string& directory, std::shared_ptr<std::optional<Pool>> pool) {
+std::shared_ptr<ModelState> ModelState::load(const std::string& directory, Precision precision, std::shared_ptr<std::optional<Pool>> pool) {
   const std::string path = directory + "/config.json";
-  auto model = std::make_shared<ModelState>(parse_config(read_file(path), path), std::move(pool));
+  auto model = std::make_shared<ModelState>(with_precision(parse_config(read_file(path), path), precision), std::move(pool));
   load_weights(directory, model->decoder.config, model->decoder.layout, model->policy_->slab.data());
   return model;
 }
@@ -97,7 +106,7 @@ void ModelState::load_state(const std::string& path) {
 
 MemorySegments ModelState::plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train,
                                 bool with_reference) const {
-  const int64_t weights = (decoder.layout.size + PackedWeights::floats(decoder.config)) * int64_t(sizeof(float));
+  const int64_t weights = decoder.layout.size * int64_t(sizeof(float)) + PackedWeights::bytes(decoder.config);
   MemorySegments segments{{"policy weights", weights}};
   if (with_reference) segments.push_back({"reference weights", weights});
   for (auto& segment : Trainer::plan(decoder, prompts, generate.samples_per_prompt, prompt_tokens, generate.max_new_tokens, train.micro_batch_tokens,

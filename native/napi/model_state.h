@@ -16,8 +16,8 @@ enum class WeightSet { policy, reference, gradient, exp_avg, exp_avg_sq };
 class ModelState {
  public:
   ModelState(DecoderConfig config, std::shared_ptr<std::optional<Pool>> pool);
-  static std::shared_ptr<ModelState> create(const std::string& config, uint64_t seed, std::shared_ptr<std::optional<Pool>> pool);
-  static std::shared_ptr<ModelState> load(const std::string& directory, std::shared_ptr<std::optional<Pool>> pool);
+  static std::shared_ptr<ModelState> create(const std::string& config, uint64_t seed, Precision precision, std::shared_ptr<std::optional<Pool>> pool);
+  static std::shared_ptr<ModelState> load(const std::string& directory, Precision precision, std::shared_ptr<std::optional<Pool>> pool);
 
   // The policy or the reference, packed again if its weights were written to.
   Policy& policy();

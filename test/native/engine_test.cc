@@ -4,6 +4,7 @@
 
 #include "agree.h"
 #include "core/rng.h"
+#include "ops/matmul/amx.h"
 #include "rollout/engine.h"
 #include "train/trainer.h"
 
@@ -99,6 +100,39 @@ TEST(engine_is_exact_whatever_the_schedule) {
         for (int32_t t = want.offsets[r] + want.prompt_length[r]; t < want.offsets[r + 1]; ++t) CHECK(logprob[size_t(t)] == want.logprob[size_t(t)]);
     }
   }
+}
+
+TEST(engine_is_exact_in_bfloat16) {
+  const std::string before = name(bf16_unit());
+  for (const char* unit : {"vector", "emulated", before.c_str()}) {
+    force_bf16_unit(unit);
+    DecoderConfig config = small_config(true, 8);
+    config.precision = Precision::bf16;
+    const Decoder decoder(config);
+    Pool one(1), three(3);
+    Policy policy(decoder.config, decoder.layout);
+    randomise(policy, one, 3);
+    Prompts prompts;
+    for (int64_t n : {5, 16, 1, 33}) prompts.add(n, decoder.config.V);
+    GenerateSettings s = settings_for(3, 20, 0.8f);
+    Engine engine(decoder, one);
+    const Generated want = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), prompts.count(), s, {});
+    for (int64_t pages : {5, 9}) {
+      s.pages = pages, s.max_running = pages, s.prefill_tokens = pages;
+      Engine other(decoder, three);
+      const Generated got = other.generate(policy, prompts.tokens.data(), prompts.offsets.data(), prompts.count(), s, {});
+      CHECK(got.tokens == want.tokens);
+      CHECK(same_bits(got.logprob, want.logprob));
+    }
+    Trainer trainer(decoder, three);
+    std::vector<float> logprob(want.tokens.size()), entropy(want.tokens.size());
+    for (int64_t budget : {1, 4096}) {
+      trainer.score(policy, view(want), 0.8f, budget, logprob.data(), entropy.data(), {});
+      for (size_t r = 0; r < want.prompt_length.size(); ++r)
+        for (int32_t t = want.offsets[r] + want.prompt_length[r]; t < want.offsets[r + 1]; ++t) CHECK(logprob[size_t(t)] == want.logprob[size_t(t)]);
+    }
+  }
+  force_bf16_unit(before);
 }
 
 TEST(engine_samples_are_keyed_by_sequence_not_by_place) {

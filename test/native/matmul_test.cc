@@ -26,12 +26,6 @@ const Shape kShapes[] = {{1, 1, 1},     {1, 16, 5},    {2, 17, 33},   {3, 40, 64
                          {7, 31, 385},  {13, 47, 100}, {14, 32, 400}, {15, 33, 8},  {29, 130, 70}, {64, 64, 64},
                          {150, 65, 40}, {37, 20, 800}, {700, 18, 21}, {9, 520, 19}, {4, 97, 600}};
 
-std::vector<std::string> instruction_sets() {
-  std::vector<std::string> names;
-  for (simd::Isa isa : simd::available()) names.push_back(simd::name(isa));
-  return names;
-}
-
 struct Results {
   Floats y, dx, dw, dbias;
 };

@@ -43,6 +43,23 @@ EXITRL_INLINE __m256 pow2_half(__m256 n) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvttps_epi32(n), _mm256_set1_epi32(127)), 23));
 }
 EXITRL_INLINE F16 pow2(F16 n) { return {pow2_half(n.a), pow2_half(n.b)}; }
+EXITRL_INLINE __m256 round_half(__m256 x) {
+  const __m256i u = _mm256_castps_si256(x);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(u, _mm256_set1_epi32(0x7fff)), odd);
+  const __m256i quiet = _mm256_or_si256(u, _mm256_set1_epi32(0x400000));
+  const __m256 chosen = _mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_castsi256_ps(quiet), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  return _mm256_and_ps(chosen, _mm256_castsi256_ps(_mm256_set1_epi32(int(0xffff0000))));
+}
+EXITRL_INLINE F16 round_bf16(F16 x) { return {round_half(x.a), round_half(x.b)}; }
+EXITRL_INLINE __m256 even_half(const uint16_t* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), 16));
+}
+EXITRL_INLINE F16 even_bf16(const uint16_t* p) { return {even_half(p), even_half(p + 16)}; }
+EXITRL_INLINE F16 odd_bf16(const uint16_t* p) {
+  const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(int(0xffff0000)));
+  return {_mm256_and_ps(mask, _mm256_loadu_ps(reinterpret_cast<const float*>(p))), _mm256_and_ps(mask, _mm256_loadu_ps(reinterpret_cast<const float*>(p + 16)))};
+}
 EXITRL_INLINE float fma1(float a, float b, float c) {
   return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));
 }

@@ -38,6 +38,19 @@ EXITRL_INLINE F16 select_lt(F16 a, F16 b, F16 x, F16 y) { EXITRL_EACH(vbslq_f32(
 EXITRL_INLINE F16 pow2(F16 n) {
   EXITRL_EACH(vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n.v[i]), vdupq_n_s32(127)), 23)));
 }
+EXITRL_INLINE float32x4_t round_quarter(float32x4_t x) {
+  const uint32x4_t u = vreinterpretq_u32_f32(x);
+  const uint32x4_t rounded = vaddq_u32(vaddq_u32(u, vdupq_n_u32(0x7fff)), vandq_u32(vshrq_n_u32(u, 16), vdupq_n_u32(1)));
+  const uint32x4_t chosen = vbslq_u32(vceqq_f32(x, x), rounded, vorrq_u32(u, vdupq_n_u32(0x400000)));
+  return vreinterpretq_f32_u32(vandq_u32(chosen, vdupq_n_u32(0xffff0000u)));
+}
+EXITRL_INLINE F16 round_bf16(F16 x) { EXITRL_EACH(round_quarter(x.v[i])); }
+EXITRL_INLINE F16 even_bf16(const uint16_t* p) {
+  EXITRL_EACH(vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_u16(vld1q_u16(p + 8 * i)), 16)));
+}
+EXITRL_INLINE F16 odd_bf16(const uint16_t* p) {
+  EXITRL_EACH(vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_u16(vld1q_u16(p + 8 * i)), vdupq_n_u32(0xffff0000u))));
+}
 #undef EXITRL_EACH
 EXITRL_INLINE float fma1(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 EXITRL_INLINE float reduce_add(F16 a) {

@@ -51,6 +51,19 @@ EXITRL_INLINE F16 pow2(F16 n) {
   return r;
 }
 #undef EXITRL_EACH
+EXITRL_INLINE F16 round_bf16(F16 x) {
+  float t[16];
+  store(t, x);
+  for (float& v : t) v = from_bf16(to_bf16(v));
+  return load(t);
+}
+// Lane i of a row of sixteen pairs: the even or the odd one as a float. On a little-endian machine the odd one is the upper half.
+EXITRL_INLINE F16 even_bf16(const uint16_t* p) {
+  float t[16];
+  for (int i = 0; i < 16; ++i) t[i] = from_bf16(p[2 * i]);
+  return load(t);
+}
+EXITRL_INLINE F16 odd_bf16(const uint16_t* p) { return even_bf16(p + 1); }
 EXITRL_INLINE float fma1(float a, float b, float c) { return a * b + c; }
 EXITRL_INLINE float reduce_add(F16 a) {
   const Float4 x = (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);

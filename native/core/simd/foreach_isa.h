@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include "core/bf16.h"
 #include "core/simd/isa.h"
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -47,6 +47,14 @@ const char* simd_self_check() {
     for (int i = 0; i < h; ++i) sum[i] += sum[i + h];
   if (reduce_add(y) != sum[0]) return "reduce_add";
   if (reduce_max(y) != top) return "reduce_max";
+  uint16_t pairs[32];
+  for (int i = 0; i < 32; ++i) pairs[i] = to_bf16(i % 2 == 0 ? a[i / 2] : b[i / 2]);
+  if (!same(even_bf16(pairs), [&](int i) { return from_bf16(pairs[2 * i]); })) return "even_bf16";
+  if (!same(odd_bf16(pairs), [&](int i) { return from_bf16(pairs[2 * i + 1]); })) return "odd_bf16";
+  const uint32_t special[16] = {0x3f808000, 0x3f818000, 0x3f807fff, 0xbf808001, 0x7f800000, 0xff800000, 0x7fc00001, 0x7f7fffff,
+                                0x00000001, 0x80000000, 0x00008000, 0x7f800001, 0x3f7fffff, 0x477fe000, 0x00018000, 0xffffffff};
+  std::memcpy(c, special, sizeof c);
+  if (!same(round_bf16(load(c)), [&](int i) { return from_bf16(to_bf16(c[i])); })) return "round_bf16";
   for (int k = -80; k <= 80; k += 16) {
     for (int i = 0; i < 16; ++i) c[i] = float(k + i) * 1.07f;
     store(out, exp(load(c)));

@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "ops/matmul/matmul.h"
 #include "ops/rows.h"
 
 #define EXITRL_KERNELS "ops/head/head.inl"
@@ -60,7 +59,8 @@ void head_fused(Pool& pool, const HeadFused& a) {
       }
     });
     linear_backward(pool, {.dy = a.logits, .x = a.h + begin * a.C, .w = a.w, .addend = nullptr,
-                           .dx = a.dh + begin * a.C, .dw = a.dw, .dbias = nullptr, .T = rows, .N = a.V, .K = a.C});
+                           .dx = a.dh + begin * a.C, .dw = a.dw, .dbias = nullptr, .T = rows, .N = a.V, .K = a.C,
+                           .precision = a.packed.precision()});
   }
 }
 

@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "core/pool.h"
+#include "ops/matmul/matmul.h"
 
 namespace exitrl {
 
@@ -33,7 +34,7 @@ inline float row_logprob(const RowStatistics& s, float logit, float inverse_temp
 
 struct HeadForward {
   const float* h;           // (R, C) hidden rows after the final norm
-  const float* packed;      // packed (V, C)
+  PackedWeight packed;      // (V, C)
   const int32_t* targets;   // (R)
   float* logprob;           // (R) =
   float* entropy;           // (R) = ; or null
@@ -47,7 +48,7 @@ void head_forward(Pool& pool, const HeadForward& a);
 // logprob and entropy of these rows are known; it must fill dlogprob and dentropy of these rows.
 struct HeadFused {
   const float* h;            // (R, C)
-  const float* packed;       // packed (V, C)
+  PackedWeight packed;       // (V, C); its precision is that of the backward products too
   const float* w;            // (V, C)
   const int32_t* targets;    // (R)
   float* logprob;            // (R) =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "ops/matmul/amx.h"
 #include "ops/matmul/product.h"
 
 #define EXITRL_KERNELS "ops/matmul/matmul.inl"
@@ -41,6 +42,12 @@ Grid choose_grid(int threads, int64_t rows, int64_t row_unit, int64_t cols) {
 }
 
 using Kernel = void (*)(const Product&, Scratch&);
+
+// The product of a name in bfloat16, for the unit in use.
+#define EXITRL_BF16_KERNEL(product)                                      \
+  (bf16_unit() == Bf16Unit::amx        ? &amx::product                   \
+   : bf16_unit() == Bf16Unit::emulated ? &amx_emulated::product          \
+                                       : EXITRL_DISPATCH(product##_bf16))
 
 // Gives every thread one rectangle of the output. `a_row` and `b_column` are the distances, in floats, from one row of
 // A and from one column of B to the next.
@@ -90,10 +97,33 @@ void pack_weight(Pool& pool, const float* w, int64_t N, int64_t K, float* packed
   });
 }
 
+namespace {
+
+// bfloat16 numbers of a row of the left factor and of a column of the right one, with K filled up.
+int64_t padded_depth(int64_t K) { return pieces(K, 32) * 32; }
+
+}  // namespace
+
+int64_t packed_bf16_size(int64_t N, int64_t K) { return pieces(N, kLanes) * kLanes * padded_depth(K); }
+
+void pack_weight(Pool& pool, const float* w, int64_t N, int64_t K, uint16_t* packed) {
+  const int64_t depth = padded_depth(K);
+  pool.parallel_for(pieces(N, kLanes), std::max<int64_t>(1, 4096 / std::max<int64_t>(1, K)),
+                    [&](int64_t begin, int64_t end, int) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t n0 = panel * kLanes, lanes = std::min<int64_t>(kLanes, N - n0);
+      uint16_t* const out = packed + n0 * depth;
+      std::fill_n(out, kLanes * depth, uint16_t{0});
+      for (int64_t i = 0; i < lanes; ++i)
+        for (int64_t k = 0; k < K; ++k) out[k / 2 * 2 * kLanes + 2 * i + k % 2] = to_bf16(w[(n0 + i) * K + k]);
+    }
+  });
+}
+
 void linear_forward(Pool& pool, const LinearForward& a) {
   Product g{};
   g.a = a.x;
-  g.b = a.packed;
+  g.b = a.packed.f32;
   g.bias = a.bias;
   g.addend = a.residual;
   g.c = a.y;
@@ -103,10 +133,18 @@ void linear_forward(Pool& pool, const LinearForward& a) {
   g.rows = a.T;
   g.cols = a.N;
   g.depth = a.K;
+  if (a.packed.precision() == Precision::bf16) {
+    // Two bfloat16 numbers take the place of a float.
+    g.b = reinterpret_cast<const float*>(a.packed.bf16);
+    g.ldb = padded_depth(a.K) / 2;
+    multiply_parallel(pool, g, EXITRL_BF16_KERNEL(product_forward), a.K, g.ldb);
+    return;
+  }
   multiply_parallel(pool, g, EXITRL_DISPATCH(product_forward), a.K, a.K);
 }
 
 void linear_backward(Pool& pool, const LinearBackward& a) {
+  const bool bf16 = a.precision == Precision::bf16;
   if (a.dx) {
     Product g{};
     g.a = a.dy;
@@ -119,7 +157,7 @@ void linear_backward(Pool& pool, const LinearBackward& a) {
     g.rows = a.T;
     g.cols = a.K;
     g.depth = a.N;
-    multiply_parallel(pool, g, EXITRL_DISPATCH(product_dx), a.N, 1);
+    multiply_parallel(pool, g, bf16 ? EXITRL_BF16_KERNEL(product_dx) : EXITRL_DISPATCH(product_dx), a.N, 1);
   }
   if (a.dw) {
     Product g{};
@@ -133,7 +171,7 @@ void linear_backward(Pool& pool, const LinearBackward& a) {
     g.rows = a.N;
     g.cols = a.K;
     g.depth = a.T;
-    multiply_parallel(pool, g, EXITRL_DISPATCH(product_dw), 1, 1);
+    multiply_parallel(pool, g, bf16 ? EXITRL_BF16_KERNEL(product_dw) : EXITRL_DISPATCH(product_dw), 1, 1);
   }
   if (a.dbias) {
     const auto kernel = EXITRL_DISPATCH(add_rows);

@@ -7,9 +7,12 @@
 // or at the old value (dw, dbias); bias, then residual/addend are added at the end. K-blocking continues the chain from
 // memory. So a result never depends on T, on the tile an element fell into, or on the number of threads, and splitting
 // the rows of dw into several calls in order gives the same bits.
+//
+// With Precision::bf16 both factors are rounded to bfloat16 first, and the chain runs over products that are exact in fp32.
 #pragma once
 #include <cstdint>
 
+#include "core/bf16.h"
 #include "core/legend.h"
 #include "core/pool.h"
 
@@ -19,9 +22,24 @@ namespace exitrl {
 int64_t packed_weight_size(int64_t N, int64_t K);                                             // in floats
 void pack_weight(Pool& pool, const float* w /* (N, K) */, int64_t N, int64_t K, float* packed);
 
+// The same in bfloat16: pairs of neighbours in K side by side, (ceil(N/16), depth, 16, 2) with K filled up by zeros to twice
+// the depth, a multiple of 16.
+int64_t packed_bf16_size(int64_t N, int64_t K);                                               // in bfloat16 numbers
+void pack_weight(Pool& pool, const float* w /* (N, K) */, int64_t N, int64_t K, uint16_t* packed);
+
+// One of the two.
+struct PackedWeight {
+  const float* f32 = nullptr;
+  const uint16_t* bf16 = nullptr;
+  PackedWeight() = default;
+  PackedWeight(const float* packed) : f32(packed) {}
+  PackedWeight(const uint16_t* packed) : bf16(packed) {}
+  Precision precision() const { return bf16 ? Precision::bf16 : Precision::f32; }
+};
+
 struct LinearForward {
   const float* x;         // (T, K)
-  const float* packed;    // packed_weight_size(N, K), 64-byte aligned
+  PackedWeight packed;    // (N, K), 64-byte aligned
   const float* bias;      // (N) or null
   const float* residual;  // (T, N) or null; may be y itself
   float* y;               // (T, N) =
@@ -36,8 +54,9 @@ struct LinearBackward {
   const float* addend;  // (T, K) or null, added to dx; may be dx itself
   float* dx;            // (T, K) = ; or null
   float* dw;            // (N, K) += ; or null
-  float* dbias;         // (N) += ; or null
+  float* dbias;         // (N) += ; or null; never rounded
   int64_t T, N, K;
+  Precision precision = Precision::f32;
 };
 void linear_backward(Pool& pool, const LinearBackward& a);
 

@@ -5,7 +5,10 @@
 namespace exitrl::EXITRL_ISA {
 
 // Left: A(r, k) = a[r * lda + k]  or  a[k * lda + r]
-enum class Right { panels, matrix };  // B(k, c) in panels (ceil(cols / 16), ldb, 16)  or  b[k * ldb + c]
+// B(k, c) in panels (ceil(cols / 16), ldb, 16), in such panels of bfloat16 pairs, or b[k * ldb + c]
+enum class Right { panels, pairs, matrix };
+// What a tile reads B as: a row of sixteen floats for every k, or a row of sixteen pairs for every two.
+enum class Panel { floats, pairs };
 
 constexpr int64_t kRowBlock = kTileRows * (kTileRows > 6 ? 16 : 24);  // rows of A in the second-level cache
 constexpr int64_t kOuterRows = kRowBlock * 4;                         // rows that share one packing of B
@@ -25,8 +28,9 @@ struct Tile {
   int64_t lanes;  // valid columns of the last panel
 };
 
-template <Left left, int Rows, int Panels>
+template <Left left, Panel panel, int Rows, int Panels>
 static void compute_tile(const Tile& t) {
+  constexpr int64_t b_step = panel == Panel::floats ? kLanes : kLanes / 2;
   constexpr int64_t a_row = left == Left::rows ? kRowStride : 1;
   constexpr int64_t a_step = left == Left::rows ? 1 : kTileRows;
   const float* b[Panels];
@@ -56,9 +60,10 @@ static void compute_tile(const Tile& t) {
   for (int64_t k = 0; k < t.depth; k += slice) {
     const int64_t depth = std::min(slice, t.depth - k);
     if (t.next != nullptr)
-      for (int64_t i = 0; i < depth; ++i) __builtin_prefetch(t.next + (k + i) * kLanes);
-    multiply(tile, depth, t.a + k * a_step, a_row, a_step, b, kLanes);
-    for (int p = 0; p < Panels; ++p) b[p] += depth * kLanes;
+      for (int64_t i = 0; i < depth * b_step; i += kLanes) __builtin_prefetch(t.next + k * b_step + i);
+    if constexpr (panel == Panel::floats) multiply(tile, depth, t.a + k * a_step, a_row, a_step, b, kLanes);
+    else multiply_pairs(tile, depth, t.a + k * a_step, a_row, b);
+    for (int p = 0; p < Panels; ++p) b[p] += depth * b_step;
   }
 #pragma GCC unroll 16
   for (int p = 0; p < Panels; ++p) {
@@ -81,7 +86,7 @@ static void compute_tile(const Tile& t) {
 using ComputeTile = void (*)(const Tile&);
 
 // Tile functions by number of rows, for one panel, for kGroup panels, and for as many as so few rows allow.
-template <Left left>
+template <Left left, Panel panel>
 struct TileTable {
   ComputeTile one[kTileRows + 1], group[kTileRows + 1], wide[kTileRows + 1];
   TileTable() { fill<kTileRows>(); }
@@ -89,19 +94,31 @@ struct TileTable {
  private:
   template <int Rows>
   void fill() {
-    one[Rows] = &compute_tile<left, Rows, 1>;
-    group[Rows] = &compute_tile<left, Rows, kGroup>;
-    wide[Rows] = &compute_tile<left, Rows, panels_for(Rows)>;
+    one[Rows] = &compute_tile<left, panel, Rows, 1>;
+    group[Rows] = &compute_tile<left, panel, Rows, kGroup>;
+    wide[Rows] = &compute_tile<left, panel, Rows, panels_for(Rows)>;
     if constexpr (Rows > 1) fill<Rows - 1>();
   }
 };
 
+template <Precision precision>
 static void copy_rows(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
-  for (int64_t r = 0; r < rows; ++r) copy_floats(a + r * lda, depth, out + r * kRowStride);
+  for (int64_t r = 0; r < rows; ++r, a += lda, out += kRowStride) {
+    if constexpr (precision == Precision::f32) {
+      copy_floats(a, depth, out);
+    } else {
+      for (int64_t k = 0; k < depth; k += kLanes) {
+        const int64_t lanes = std::min<int64_t>(kLanes, depth - k);
+        store_lanes(out + k, round_bf16(load_lanes(a + k, lanes)), lanes);
+      }
+    }
+  }
 }
 
 // At least kTileRows floats, at most sixteen.
+template <Precision precision>
 static EXITRL_ALWAYS_INLINE void copy_tile_row(const float* from, float* to) {
+  if constexpr (precision == Precision::bf16) return store(to, round_bf16(load(from)));
 #if defined(EXITRL_ISA_AVX2)
   static_assert(kTileRows <= 8);
   _mm256_storeu_ps(to, _mm256_loadu_ps(from));
@@ -112,17 +129,19 @@ static EXITRL_ALWAYS_INLINE void copy_tile_row(const float* from, float* to) {
 
 // Tiles of up to kTileRows columns of `a`, each (depth, kTileRows). What is copied too much is overwritten by the next
 // k, and by the next tile or the end of the block.
+template <Precision precision>
 static void copy_columns(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
   for (int64_t r = 0; r < rows; r += tile_height(rows - r), out += depth * kTileRows) {
     const float* const from = a + r;
     const int64_t left = rows - r;
     if (left >= kLanes)
-      for (int64_t k = 0; k < depth; ++k) copy_tile_row(from + k * lda, out + k * kTileRows);
+      for (int64_t k = 0; k < depth; ++k) copy_tile_row<precision>(from + k * lda, out + k * kTileRows);
     else
-      for (int64_t k = 0; k < depth; ++k) store(out + k * kTileRows, load_partial(from + k * lda, int(left)));
+      for (int64_t k = 0; k < depth; ++k) store(out + k * kTileRows, rounded<precision>(load_partial(from + k * lda, int(left))));
   }
 }
 
+template <Precision precision>
 static void copy_panels(const float* b, int64_t ldb, int64_t cols, int64_t depth, float* out) {
   constexpr int kTogether = 4;  // rows of B are far apart: take more than one cache line of each
   const int64_t panel_floats = depth * kLanes;
@@ -132,17 +151,17 @@ static void copy_panels(const float* b, int64_t ldb, int64_t cols, int64_t depth
       for (int p = 0; p < kTogether; ++p) {
         const float* const from = b + k * ldb + c + p * kLanes;
         __builtin_prefetch(from + 8 * ldb);
-        store(out + p * panel_floats + k * kLanes, load(from));
+        store(out + p * panel_floats + k * kLanes, rounded<precision>(load(from)));
       }
   for (; c < cols; c += kLanes, out += panel_floats)
     for (int64_t k = 0; k < depth; ++k)
-      store(out + k * kLanes, load_lanes(b + k * ldb + c, std::min<int64_t>(kLanes, cols - c)));
+      store(out + k * kLanes, rounded<precision>(load_lanes(b + k * ldb + c, std::min<int64_t>(kLanes, cols - c))));
 }
 
 // One block of rows, columns and depth: A and B are packed, B in panels `panel_stride` apart.
-template <Left left>
+template <Left left, Panel kind>
 static void compute_block(Tile t, const float* a, const float* b, int64_t rows, int64_t cols, bool fetch) {
-  static const TileTable<left> table;
+  static const TileTable<left, kind> table;
   const Tile origin = t;
   const int64_t panels = (cols + kLanes - 1) / kLanes;
   const int group = panels_for(int(std::min<int64_t>(rows, kTileRows)));
@@ -171,18 +190,21 @@ static void compute_block(Tile t, const float* a, const float* b, int64_t rows, 
   }
 }
 
-template <Left left, Right right>
+template <Left left, Right right, Precision precision>
 static void compute_product(const Product& g, Scratch& scratch) {
+  constexpr Panel kind = right == Right::pairs ? Panel::pairs : Panel::floats;
+  constexpr int64_t b_step = kind == Panel::pairs ? kLanes / 2 : kLanes;
   const int64_t blocks = std::max<int64_t>(1, (g.depth + kDepthBlock - 1) / kDepthBlock);
-  const int64_t depth_step = std::max<int64_t>(1, (g.depth + blocks - 1) / blocks);
+  // Even, so that no block begins inside a pair.
+  const int64_t depth_step = round_up(std::max<int64_t>(1, (g.depth + blocks - 1) / blocks), 2);
   // Skinny products read B once, from far away; several panels at a time need no help to do so.
-  const bool fetch = right == Right::panels && g.cols * g.depth > kFarFloats && g.rows > 2;
+  const bool fetch = right != Right::matrix && g.cols * g.depth > kFarFloats && g.rows > 2;
   const int64_t outer_rows = std::min(g.rows, kOuterRows);
   const int64_t padded_cols = round_up(g.cols, kLanes);
   const int64_t partial_stride = padded_cols + kLanes;
 
   const int64_t a_floats = round_up(round_up(outer_rows, kTileRows) * kRowStride + kLanes, kLanes);
-  const int64_t b_floats = right == Right::panels ? 0 : std::min(kColumnBlock, padded_cols) * depth_step;
+  const int64_t b_floats = right != Right::matrix ? 0 : std::min(kColumnBlock, padded_cols) * depth_step;
   const int64_t partial_floats = blocks > 1 ? outer_rows * partial_stride : 0;
   float* const a_block = scratch.reserve(a_floats + b_floats + partial_floats);
   float* const b_block = a_block + a_floats;
@@ -195,10 +217,10 @@ static void compute_product(const Product& g, Scratch& scratch) {
       const int64_t depth = std::min(g.depth - k0, depth_step);
       const bool last = k0 + depth >= g.depth;
       if constexpr (left == Left::rows) {
-        copy_rows(g.a + r0 * g.lda + k0, g.lda, rows, depth, a_block);
+        copy_rows<precision>(g.a + r0 * g.lda + k0, g.lda, rows, depth, a_block);
       } else {
         for (int64_t r1 = 0; r1 < rows; r1 += kRowBlock)
-          copy_columns(g.a + k0 * g.lda + r0 + r1, g.lda, std::min(rows - r1, kRowBlock), depth, a_block + r1 * depth);
+          copy_columns<precision>(g.a + k0 * g.lda + r0 + r1, g.lda, std::min(rows - r1, kRowBlock), depth, a_block + r1 * depth);
       }
       for (int64_t c0 = 0; c0 < g.cols; c0 += kColumnBlock) {
         const int64_t cols = std::min(g.cols - c0, kColumnBlock);
@@ -207,11 +229,11 @@ static void compute_product(const Product& g, Scratch& scratch) {
         t.c_stride = last ? g.ldc : partial_stride;
         t.start_stride = k0 == 0 ? g.ldc : partial_stride;
         const float* b;
-        if constexpr (right == Right::panels) {
-          b = g.b + c0 * g.ldb + k0 * kLanes;
+        if constexpr (right != Right::matrix) {
+          b = g.b + c0 * g.ldb + k0 * b_step;
           t.panel_stride = g.ldb * kLanes;
         } else {
-          copy_panels(g.b + k0 * g.ldb + c0, g.ldb, cols, depth, b_block);
+          copy_panels<precision>(g.b + k0 * g.ldb + c0, g.ldb, cols, depth, b_block);
           b = b_block;
           t.panel_stride = depth * kLanes;
         }
@@ -223,7 +245,7 @@ static void compute_product(const Product& g, Scratch& scratch) {
           t.bias = last && g.bias ? g.bias + c0 : nullptr;
           t.addend = last && g.addend ? g.addend + at : nullptr;
           const float* const a = a_block + r1 * (left == Left::rows ? int64_t{kRowStride} : depth);
-          compute_block<left>(t, a, b, std::min(rows - r1, kRowBlock), cols, fetch);
+          compute_block<left, kind>(t, a, b, std::min(rows - r1, kRowBlock), cols, fetch);
         }
       }
     }
@@ -231,11 +253,14 @@ static void compute_product(const Product& g, Scratch& scratch) {
 }
 
 // y = x W^T from packed panels
-void product_forward(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::panels>(g, scratch); }
+void product_forward(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::panels, Precision::f32>(g, scratch); }
+void product_forward_bf16(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::pairs, Precision::bf16>(g, scratch); }
 // dx = dy W
-void product_dx(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::matrix>(g, scratch); }
+void product_dx(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::matrix, Precision::f32>(g, scratch); }
+void product_dx_bf16(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::matrix, Precision::bf16>(g, scratch); }
 // dw += dy^T x
-void product_dw(const Product& g, Scratch& scratch) { compute_product<Left::columns, Right::matrix>(g, scratch); }
+void product_dw(const Product& g, Scratch& scratch) { compute_product<Left::columns, Right::matrix, Precision::f32>(g, scratch); }
+void product_dw_bf16(const Product& g, Scratch& scratch) { compute_product<Left::columns, Right::matrix, Precision::bf16>(g, scratch); }
 
 // sum += sum of the rows of x
 void add_rows(const float* x, int64_t stride, int64_t rows, int64_t cols, float* sum) {

@@ -50,6 +50,33 @@ static EXITRL_ALWAYS_INLINE void multiply(F16 (&tile)[Rows][Panels], int64_t dep
   }
 }
 
+// The same with b in rows of sixteen pairs of bfloat16: b[p] + k / 2 * 16 (floats) holds k and k + 1.
+template <int Rows, int Panels>
+static EXITRL_ALWAYS_INLINE void multiply_pairs(F16 (&tile)[Rows][Panels], int64_t depth, const float* a, int64_t a_row,
+                                                const float* const (&b)[Panels]) {
+#pragma GCC unroll 2
+  for (int64_t k = 0; k < depth; k += 2) {
+    F16 right[Panels];
+#pragma GCC unroll 16
+    for (int p = 0; p < Panels; ++p) right[p] = even_bf16(reinterpret_cast<const uint16_t*>(b[p] + k * (kLanes / 2)));
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const F16 left = set1(a[i * a_row + k]);
+#pragma GCC unroll 16
+      for (int p = 0; p < Panels; ++p) tile[i][p] = fma(left, right[p], tile[i][p]);
+    }
+    if (k + 1 == depth) return;
+#pragma GCC unroll 16
+    for (int p = 0; p < Panels; ++p) right[p] = odd_bf16(reinterpret_cast<const uint16_t*>(b[p] + k * (kLanes / 2)));
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const F16 left = set1(a[i * a_row + k + 1]);
+#pragma GCC unroll 16
+      for (int p = 0; p < Panels; ++p) tile[i][p] = fma(left, right[p], tile[i][p]);
+    }
+  }
+}
+
 // Height of the next tile when `left` rows remain: the last two share what is left, since a low tile has too few
 // independent chains.
 constexpr int64_t tile_height(int64_t left) {
@@ -65,6 +92,12 @@ static EXITRL_ALWAYS_INLINE F16 load_lanes(const float* p, int64_t lanes) {
 
 static EXITRL_ALWAYS_INLINE void store_lanes(float* p, F16 x, int64_t lanes) {
   if (lanes == kLanes) store(p, x); else store_partial(p, x, int(lanes));
+}
+
+template <Precision precision>
+static EXITRL_ALWAYS_INLINE F16 rounded(F16 x) {
+  if constexpr (precision == Precision::bf16) return round_bf16(x);
+  else return x;
 }
 
 static EXITRL_ALWAYS_INLINE void copy_floats(const float* from, int64_t n, float* to) {
