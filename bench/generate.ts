@@ -40,7 +40,7 @@ export async function generate(options: BenchOptions): Promise<Report> {
     data[label] = result;
   }
   const notes = [
-    'fp32, temperature 1; groups of 8 share a 64-token prompt, 64 new tokens each; log-probabilities recorded.',
+    `${options.dtype}, temperature 1; groups of 8 share a 64-token prompt, 64 new tokens each; log-probabilities recorded.`,
     ...busyNote(...Object.values(data).map((result) => result.busy)),
   ];
   return { name: 'generate', title: 'Batched generation', columns: CONTEST_COLUMNS, rows, notes, data };

@@ -32,6 +32,7 @@ const USAGE = `exit-rl bench [${Object.keys(BENCHMARKS).join('|')}]... [options]
   --no-peers               only ours
   --only TEXT              only cases whose name contains TEXT
   --micro-batch-tokens N   of our training steps (8192)
+  --dtype NAME             of our models: float32 or bfloat16 (float32)
   --json FILE              everything measured
 
 Peers run in the Python that EXIT_RL_PEER_PYTHON names (default: python3).`;
@@ -50,6 +51,7 @@ const { values, positionals } = parseArgs({
     'no-peers': { type: 'boolean' },
     only: { type: 'string' },
     'micro-batch-tokens': { type: 'string' },
+    dtype: { type: 'string', default: 'float32' },
     json: { type: 'string' },
     help: { type: 'boolean' },
   },
@@ -61,11 +63,15 @@ if (values.help || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 2 : 0);
 }
 
+if (values.dtype !== 'float32' && values.dtype !== 'bfloat16') {
+  throw new Error(`--dtype ${values.dtype}: expected float32 or bfloat16`);
+}
 const options: BenchOptions = {
   threads: positive(values.threads, 2),
   repeats: positive(values.repeats, 7),
   peers: !values['no-peers'],
   only: values.only ?? null,
+  dtype: values.dtype,
   microBatchTokens: positive(values['micro-batch-tokens'], 8192),
 };
 const reports: Report[] = [];

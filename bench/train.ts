@@ -44,7 +44,7 @@ export async function train(options: BenchOptions): Promise<Report> {
     data[label] = result;
   }
   const notes = [
-    'fp32; sequences of 128 tokens; forward, backward, clipping, AdamW.',
+    `${options.dtype}; sequences of 128 tokens; forward, backward, clipping, AdamW (peers in float32).`,
     ...busyNote(...Object.values(data).map((result) => result.busy)),
   ];
   return { name: 'train', title: 'Training step', columns: CONTEST_COLUMNS, rows, notes, data };

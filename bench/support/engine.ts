@@ -9,11 +9,14 @@ export { addon };
 
 export const OURS = 'exit-rl';
 
-export const version = (options: BenchOptions): string => `${addon.doctor().simd}, ${options.threads} threads`;
+export const version = ({ threads, dtype }: BenchOptions): string => {
+  const { simd, bf16 } = addon.doctor();
+  return `${dtype}, ${dtype === 'bfloat16' && bf16 !== 'vector' ? bf16 : simd}, ${threads} threads`;
+};
 
 export async function createModel(model: BenchModel, options: BenchOptions): Promise<NativeModel> {
   addon.setThreads(options.threads);
-  return addon.createModel(configJson(model), 1);
+  return addon.createModel(configJson(model), 1, { dtype: options.dtype });
 }
 
 export const ADAMW = {

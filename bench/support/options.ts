@@ -10,4 +10,6 @@ export interface BenchOptions {
   /** Only rows whose name contains this. */
   readonly only: string | null;
   readonly microBatchTokens: number;
+  /** What linear layers of our models compute with. */
+  readonly dtype: 'float32' | 'bfloat16';
 }

@@ -236,6 +236,8 @@ export interface Doctor {
   readonly simdAvailable: readonly string[];
   /** Instruction sets whose self check failed, with the operation. */
   readonly simdFailures: readonly string[];
+  /** What multiplies bfloat16: vector (the instruction set above), amx, or emulated (amx in plain code, for tests). */
+  readonly bf16: 'vector' | 'amx' | 'emulated';
   readonly threads: number;
   readonly compiler: string;
   /** Live native blocks shared with JavaScript. */
@@ -262,6 +264,8 @@ export interface Addon {
   doctor(): Doctor;
   setThreads(threads: number): void;
   setSimd(name: string): void;
+  /** Forces what multiplies bfloat16, as EXIT_RL_BF16 does. Throws for one that is not available here. */
+  setBf16(name: string): void;
   /** Rows of a column as native code reads them. For tests of the bridge. */
   inspectColumn(column: ColumnDescription): unknown[];
   /** Detaches a native ArrayBuffer and drops JavaScript's share at once. */

@@ -17,6 +17,7 @@ export function environmentFacts(doctor: Doctor): Record<string, unknown> {
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     simd: doctor.simd,
+    bf16: doctor.bf16,
     threads: doctor.threads,
     compiler: doctor.compiler,
   };

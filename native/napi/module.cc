@@ -26,6 +26,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   expose<doctor>(exports, "doctor");
   expose<set_threads>(exports, "setThreads");
   expose<set_simd>(exports, "setSimd");
+  expose<set_bf16>(exports, "setBf16");
   expose<release>(exports, "release");
   expose<read_safetensors>(exports, "readSafetensors");
   expose<bench>(exports, "bench");

@@ -5,6 +5,7 @@
 #include "bench/bench.h"
 #include "core/buffer.h"
 #include "core/simd/isa.h"
+#include "ops/matmul/amx.h"
 #include "io/safetensors.h"
 #include "napi/environment.h"
 #include "napi/napi_support.h"
@@ -55,6 +56,7 @@ Napi::Value doctor(const Napi::CallbackInfo& info) {
   }
   auto out = Napi::Object::New(env);
   out.Set("simd", simd::name(simd::isa()));
+  out.Set("bf16", name(bf16_unit()));
   out.Set("simdAvailable", strings(env, available));
   out.Set("simdFailures", strings(env, failures));
   out.Set("threads", own.threads);
@@ -77,6 +79,11 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
     pool->emplace(threads);
     return [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
   });
+  return info.Env().Undefined();
+}
+
+Napi::Value set_bf16(const Napi::CallbackInfo& info) {
+  force_bf16_unit(string_argument(info, 0, "name"));
   return info.Env().Undefined();
 }
 

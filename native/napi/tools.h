@@ -7,6 +7,7 @@ namespace exitrl {
 Napi::Value doctor(const Napi::CallbackInfo& info);
 Napi::Value set_threads(const Napi::CallbackInfo& info);
 Napi::Value set_simd(const Napi::CallbackInfo& info);
+Napi::Value set_bf16(const Napi::CallbackInfo& info);
 Napi::Value release(const Napi::CallbackInfo& info);
 Napi::Value read_safetensors(const Napi::CallbackInfo& info);
 Napi::Value bench(const Napi::CallbackInfo& info);
