@@ -236,8 +236,8 @@ export interface Doctor {
   readonly simdAvailable: readonly string[];
   /** Instruction sets whose self check failed, with the operation. */
   readonly simdFailures: readonly string[];
-  /** What multiplies bfloat16: vector (the instruction set above), amx, or emulated (amx in plain code, for tests). */
-  readonly bf16: 'vector' | 'amx' | 'emulated';
+  /** What multiplies bfloat16: vector (the instruction set above), avx512, amx, or emulated (amx in plain code, for tests). */
+  readonly bf16: 'vector' | 'avx512' | 'amx' | 'emulated';
   readonly threads: number;
   readonly compiler: string;
   /** Live native blocks shared with JavaScript. */

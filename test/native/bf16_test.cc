@@ -69,7 +69,7 @@ void with_each_unit(Body body) {
     force_bf16_unit(unit);
     body(std::string(unit));
   }
-  if (before == "amx") {
+  if (before == "amx" || before == "avx512") {
     force_bf16_unit(before);
     body(before);
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "core/bf16.h"
@@ -69,6 +70,50 @@ void tile_product(int c, int a, int b) {
 #undef TILE_PRODUCT
 
 #if defined(EXITRL_HAS_AMX)
+namespace exitrl::avx512_bf16 {
+namespace {
+
+#define EXITRL_AMX_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+
+struct Tiles {
+  alignas(64) float values[8][16][16];
+};
+thread_local Tiles tiles_now;
+
+// The tile of C stays in registers: sixteen rows of sixteen sums.
+EXITRL_AMX_TARGET void tile_product(int c, const float (*a)[16], const float (*b)[16]) {
+  __m512 sum[16];
+#pragma GCC unroll 16
+  for (int m = 0; m < 16; ++m) sum[m] = _mm512_load_ps(tiles_now.values[c][m]);
+  for (int k = 0; k < 16; ++k) {
+    const auto right = reinterpret_cast<__m512bh>(_mm512_load_ps(b[k]));
+#pragma GCC unroll 16
+    for (int m = 0; m < 16; ++m) sum[m] = _mm512_dpbf16_ps(sum[m], reinterpret_cast<__m512bh>(_mm512_set1_ps(a[m][k])), right);
+  }
+#pragma GCC unroll 16
+  for (int m = 0; m < 16; ++m) _mm512_store_ps(tiles_now.values[c][m], sum[m]);
+}
+
+}  // namespace
+}  // namespace exitrl::avx512_bf16
+
+#define EXITRL_AMX avx512_bf16
+#define TILE_CONFIGURE() (void)0
+#define TILE_RELEASE() (void)0
+#define TILE_ZERO(i) std::memset(tiles_now.values[i], 0, sizeof tiles_now.values[i])
+#define TILE_LOAD(i, from) std::memcpy(tiles_now.values[i], from, sizeof tiles_now.values[i])
+#define TILE_STORE(i, to) std::memcpy(to, tiles_now.values[i], sizeof tiles_now.values[i])
+#define TILE_PRODUCT(c, a, b) tile_product(c, tiles_now.values[a], tiles_now.values[b])
+#include "ops/matmul/amx.inl"
+#undef EXITRL_AMX
+#undef EXITRL_AMX_TARGET
+#undef TILE_CONFIGURE
+#undef TILE_RELEASE
+#undef TILE_ZERO
+#undef TILE_LOAD
+#undef TILE_STORE
+#undef TILE_PRODUCT
+
 namespace exitrl::amx {
 namespace {
 
@@ -113,8 +158,15 @@ bool has_amx() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-// Against the emulation, bit for bit, with rows, columns and depth that fill no tile.
-bool amx_agrees() {
+// Leaf 7, sub-leaf 1.
+bool has_avx512_bf16() {
+  uint32_t eax = 7, ebx = 0, ecx = 1, edx = 0;
+  __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+  return (eax & 1u << 5) && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+// Largest distance of a product from the emulation's, with rows, columns and depth that fill no tile.
+float distance_from_emulation(void (*product)(const Product&, Scratch&)) {
   constexpr int64_t R = 37, C = 45, K = 71;
   std::vector<float> a(R * K), b(K * C), got(R * C), want(R * C);
   for (size_t i = 0; i < a.size(); ++i) a[i] = float(int(i * 7919 % 2003) - 1001) / 512.0f;
@@ -124,53 +176,75 @@ bool amx_agrees() {
   g.lda = K, g.ldb = C, g.ldc = C, g.rows = R, g.cols = C, g.depth = K;
   Scratch scratch;
   g.c = got.data();
-  amx::product_dx(g, scratch);
+  product(g, scratch);
   g.c = want.data();
   amx_emulated::product_dx(g, scratch);
-  return std::memcmp(got.data(), want.data(), got.size() * sizeof(float)) == 0;
+  float largest = 0;
+  for (size_t i = 0; i < got.size(); ++i) largest = std::max(largest, std::isfinite(got[i]) ? std::fabs(got[i] - want[i]) : 1e30f);
+  return largest;
 }
 
-bool amx_available() {
-  static const bool available = has_amx() && amx_agrees();
-  return available;
+// AMX gives the bits of its emulation; AVX-512 BF16 sums in another order.
+bool available(Bf16Unit unit) {
+  static const bool amx = has_amx() && distance_from_emulation(amx::product_dx) == 0;
+  static const bool avx512 = has_avx512_bf16() && distance_from_emulation(avx512_bf16::product_dx) < 1e-2f;
+  return unit == Bf16Unit::amx ? amx : unit == Bf16Unit::avx512 ? avx512 : true;
 }
 #else
-bool amx_available() { return false; }
+bool available(Bf16Unit unit) { return unit == Bf16Unit::vector || unit == Bf16Unit::emulated; }
 #endif
+
+constexpr Bf16Unit kUnits[] = {Bf16Unit::amx, Bf16Unit::avx512, Bf16Unit::vector, Bf16Unit::emulated};
 
 std::atomic<int> chosen{-1};
 
 }  // namespace
 
-const char* name(Bf16Unit unit) { return unit == Bf16Unit::amx ? "amx" : unit == Bf16Unit::emulated ? "emulated" : "vector"; }
+const char* name(Bf16Unit unit) {
+  switch (unit) {
+    case Bf16Unit::amx: return "amx";
+    case Bf16Unit::avx512: return "avx512";
+    case Bf16Unit::emulated: return "emulated";
+    default: return "vector";
+  }
+}
 
 Bf16Unit bf16_unit() {
   int value = chosen.load(std::memory_order_relaxed);
   if (value < 0) {
-    value = int(amx_available() ? Bf16Unit::amx : Bf16Unit::vector);
+    const Bf16Unit* best = std::find_if(std::begin(kUnits), std::end(kUnits), available);  // vector always is
     if (const char* forced = std::getenv("EXIT_RL_BF16"); forced && *forced)
-      for (Bf16Unit unit : {Bf16Unit::vector, Bf16Unit::amx, Bf16Unit::emulated})
-        if (std::string(forced) == name(unit) && (unit != Bf16Unit::amx || amx_available())) value = int(unit);
+      for (const Bf16Unit& unit : kUnits)
+        if (std::string(forced) == name(unit) && available(unit)) best = &unit;
+    value = int(*best);
     chosen.store(value, std::memory_order_relaxed);
   }
   return Bf16Unit(value);
 }
 
 void force_bf16_unit(const std::string& wanted) {
-  for (Bf16Unit unit : {Bf16Unit::vector, Bf16Unit::amx, Bf16Unit::emulated})
-    if (wanted == name(unit) && (unit != Bf16Unit::amx || amx_available())) {
+  std::string known;
+  for (Bf16Unit unit : kUnits) {
+    if (!available(unit)) continue;
+    if (wanted == name(unit)) {
       chosen.store(int(unit), std::memory_order_relaxed);
       return;
     }
-  fail(ErrorCode::invalid_argument, "bfloat16 unit \"" + wanted + "\" is not available here; choose vector" + (amx_available() ? ", amx" : "") + " or emulated");
+    known += std::string(known.empty() ? "" : ", ") + name(unit);
+  }
+  fail(ErrorCode::invalid_argument, "bfloat16 unit \"" + wanted + "\" is not available here; choose one of " + known);
 }
 
 }  // namespace exitrl
 
 #if !defined(EXITRL_HAS_AMX)
-namespace exitrl::amx {
-void product_forward(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no AMX"); }
-void product_dx(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no AMX"); }
-void product_dw(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no AMX"); }
-}  // namespace exitrl::amx
+// Never chosen.
+#define EXITRL_ABSENT(unit)                                                                                              \
+  namespace exitrl::unit {                                                                                               \
+  void product_forward(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no such instructions"); }    \
+  void product_dx(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no such instructions"); }         \
+  void product_dw(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no such instructions"); }         \
+  }
+EXITRL_ABSENT(amx)
+EXITRL_ABSENT(avx512_bf16)
 #endif

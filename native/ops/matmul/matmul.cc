@@ -46,6 +46,7 @@ using Kernel = void (*)(const Product&, Scratch&);
 // The product of a name in bfloat16, for the unit in use.
 #define EXITRL_BF16_KERNEL(product)                                      \
   (bf16_unit() == Bf16Unit::amx        ? &amx::product                   \
+   : bf16_unit() == Bf16Unit::avx512   ? &avx512_bf16::product           \
    : bf16_unit() == Bf16Unit::emulated ? &amx_emulated::product          \
                                        : EXITRL_DISPATCH(product##_bf16))
 
