@@ -23,6 +23,7 @@ struct Grid {
 };
 
 int64_t pieces(int64_t n, int64_t unit) { return (n + unit - 1) / unit; }
+int64_t stride_or(int64_t stride, int64_t dense) { return stride != 0 ? stride : dense; }
 
 // The grid whose largest rectangle is the smallest; among equals the one with the least packing (perimeter).
 Grid choose_grid(int threads, int64_t rows, int64_t row_unit, int64_t cols) {
@@ -122,15 +123,16 @@ void pack_weight(Pool& pool, const float* w, int64_t N, int64_t K, uint16_t* pac
 }
 
 void linear_forward(Pool& pool, const LinearForward& a) {
+  const int64_t x_stride = stride_or(a.x_stride, a.K);
   Product g{};
   g.a = a.x;
   g.b = a.packed.f32;
   g.bias = a.bias;
   g.addend = a.residual;
   g.c = a.y;
-  g.lda = a.K;
+  g.lda = x_stride;
   g.ldb = a.K;
-  g.ldc = a.N;
+  g.ldc = stride_or(a.y_stride, a.N);
   g.rows = a.T;
   g.cols = a.N;
   g.depth = a.K;
@@ -138,27 +140,28 @@ void linear_forward(Pool& pool, const LinearForward& a) {
     // Two bfloat16 numbers take the place of a float.
     g.b = reinterpret_cast<const float*>(a.packed.bf16);
     g.ldb = padded_depth(a.K) / 2;
-    multiply_parallel(pool, g, EXITRL_BF16_KERNEL(product_forward), a.K, g.ldb);
+    multiply_parallel(pool, g, EXITRL_BF16_KERNEL(product_forward), x_stride, g.ldb);
     return;
   }
-  multiply_parallel(pool, g, EXITRL_DISPATCH(product_forward), a.K, a.K);
+  multiply_parallel(pool, g, EXITRL_DISPATCH(product_forward), x_stride, a.K);
 }
 
 void linear_backward(Pool& pool, const LinearBackward& a) {
   const bool bf16 = a.precision == Precision::bf16;
+  const int64_t dy_stride = stride_or(a.dy_stride, a.N);
   if (a.dx) {
     Product g{};
     g.a = a.dy;
     g.b = a.w;
     g.addend = a.addend;
     g.c = a.dx;
-    g.lda = a.N;
+    g.lda = dy_stride;
     g.ldb = a.K;
-    g.ldc = a.K;
+    g.ldc = stride_or(a.dx_stride, a.K);
     g.rows = a.T;
     g.cols = a.K;
     g.depth = a.N;
-    multiply_parallel(pool, g, bf16 ? EXITRL_BF16_KERNEL(product_dx) : EXITRL_DISPATCH(product_dx), a.N, 1);
+    multiply_parallel(pool, g, bf16 ? EXITRL_BF16_KERNEL(product_dx) : EXITRL_DISPATCH(product_dx), dy_stride, 1);
   }
   if (a.dw) {
     Product g{};
@@ -166,8 +169,8 @@ void linear_backward(Pool& pool, const LinearBackward& a) {
     g.b = a.x;
     g.start = a.dw;
     g.c = a.dw;
-    g.lda = a.N;
-    g.ldb = a.K;
+    g.lda = dy_stride;
+    g.ldb = stride_or(a.x_stride, a.K);
     g.ldc = a.K;
     g.rows = a.N;
     g.cols = a.K;
@@ -178,7 +181,7 @@ void linear_backward(Pool& pool, const LinearBackward& a) {
     const auto kernel = EXITRL_DISPATCH(add_rows);
     const int64_t grain = a.T * a.N < 100000 ? a.N : kLanes;
     pool.parallel_for(a.N, std::max<int64_t>(1, grain), [&](int64_t begin, int64_t end, int) {
-      kernel(a.dy + begin, a.N, a.T, end - begin, a.dbias + begin);
+      kernel(a.dy + begin, dy_stride, a.T, end - begin, a.dbias + begin);
     });
   }
 }

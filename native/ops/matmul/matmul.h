@@ -44,6 +44,8 @@ struct LinearForward {
   const float* residual;  // (T, N) or null; may be y itself
   float* y;               // (T, N) =
   int64_t T, N, K;
+  int64_t x_stride = 0;   // from row to row of x; 0: K
+  int64_t y_stride = 0;   // of y and residual; 0: N
 };
 void linear_forward(Pool& pool, const LinearForward& a);
 
@@ -57,6 +59,9 @@ struct LinearBackward {
   float* dbias;         // (N) += ; or null; never rounded
   int64_t T, N, K;
   Precision precision = Precision::f32;
+  int64_t dy_stride = 0;  // from row to row of dy; 0: N
+  int64_t x_stride = 0;   // of x; 0: K
+  int64_t dx_stride = 0;  // of dx and addend; 0: K
 };
 void linear_backward(Pool& pool, const LinearBackward& a);
 
