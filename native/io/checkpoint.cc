@@ -70,9 +70,9 @@ void check_tied_head(const Checkpoint::Entry& head, const Parameter& embedding, 
       invalid(head.file->path(), "lm_head.weight differs from the embedding, but config.json says tie_word_embeddings");
 }
 
-std::vector<TensorSource> sources(const Layout& layout, const float* slab, const std::string& prefix) {
+std::vector<TensorSource> sources(const ParameterList& list, const float* slab, const std::string& prefix) {
   std::vector<TensorSource> tensors;
-  for (const Parameter& p : layout.parameters) tensors.push_back({prefix + p.name, p.shape, slab + p.offset});
+  for (const Parameter& p : list.parameters) tensors.push_back({prefix + p.name, p.shape, slab + p.offset});
   return tensors;
 }
 
@@ -120,32 +120,36 @@ void load_weights(const std::string& directory, const DecoderConfig& config, con
     check_tied_head(head, layout.find("model.embed_tokens.weight"), slab);
 }
 
-void save_weights(const std::string& path, const Layout& layout, const float* slab) {
-  write_safetensors(path, sources(layout, slab, ""), {{"format", "pt"}});
+void save_weights(const std::string& path, const ParameterList& list, const float* slab) {
+  write_safetensors(path, sources(list, slab, ""), {{"format", "pt"}});
 }
 
-void save_state(const std::string& path, const Layout& layout, const TrainingState& state) {
+void save_state(const std::string& path, const ParameterList& list, const TrainingState& state) {
   std::vector<TensorSource> tensors;
   const auto add = [&](const char* part, const float* slab) {
-    if (slab) for (auto& tensor : sources(layout, slab, std::string(part) + ".")) tensors.push_back(std::move(tensor));
+    if (slab) for (auto& tensor : sources(list, slab, std::string(part) + ".")) tensors.push_back(std::move(tensor));
   };
   add("exp_avg", state.exp_avg);
   add("exp_avg_sq", state.exp_avg_sq);
   add("reference", state.reference);
-  write_safetensors(path, tensors, {{"format", "exit-rl state 1"}, {"step", std::to_string(state.step)}});
+  std::map<std::string, std::string> metadata{{"format", "exit-rl state 1"}, {"step", std::to_string(state.step)}};
+  if (state.reference_is_base) metadata["reference"] = "base";
+  write_safetensors(path, tensors, metadata);
 }
 
-StateFile::StateFile(const std::string& path, const Layout& layout) : layout_(layout), file_(path) {
+StateFile::StateFile(const std::string& path, const ParameterList& list) : list_(list), file_(path) {
   const auto& metadata = file_.metadata();
   const auto format = metadata.find("format"), step = metadata.find("step");
   if (format == metadata.end() || format->second != "exit-rl state 1") invalid(path, "not a training state of this version");
   if (step == metadata.end() || step->second.empty() || step->second.size() > 18 || step->second.find_first_not_of("0123456789") != std::string::npos)
     invalid(path, "the step is missing or not a number");
   step_ = std::stoll(step->second);
+  const auto reference = metadata.find("reference");
+  reference_is_base_ = reference != metadata.end() && reference->second == "base";
   size_t known = 0;
   for (const char* part : {"exp_avg", "exp_avg_sq", "reference"}) {
     if (!has(part)) continue;
-    for (const Parameter& parameter : layout.parameters) {
+    for (const Parameter& parameter : list.parameters) {
       const Tensor* tensor = file_.find(std::string(part) + "." + parameter.name);
       if (!tensor) invalid(path, std::string("no tensor \"") + part + "." + parameter.name + "\": the state of another model?");
       check_shape({tensor, &file_}, parameter);
@@ -158,11 +162,11 @@ StateFile::StateFile(const std::string& path, const Layout& layout) : layout_(la
 }
 
 bool StateFile::has(const std::string& part) const {
-  return !layout_.parameters.empty() && file_.find(part + "." + layout_.parameters.front().name);
+  return !list_.parameters.empty() && file_.find(part + "." + list_.parameters.front().name);
 }
 
 void StateFile::read(const std::string& part, float* slab) const {
-  for (const Parameter& p : layout_.parameters)
+  for (const Parameter& p : list_.parameters)
     read_floats(*file_.find(part + "." + p.name), file_.path(), slab + p.offset);
 }
 

@@ -32,7 +32,7 @@ class Checkpoint {
 // that names it (rotary inv_freq buffers are ignored, as is lm_head.weight of a tied model when it equals the embedding).
 void load_weights(const std::string& directory, const DecoderConfig& config, const Layout& layout, float* slab);
 // Writes all parameters to one safetensors file (F32), atomically.
-void save_weights(const std::string& path, const Layout& layout, const float* slab);
+void save_weights(const std::string& path, const ParameterList& list, const float* slab);
 
 // What a run needs beside the weights to go on bit for bit. Null: not there.
 struct TrainingState {
@@ -40,22 +40,25 @@ struct TrainingState {
   const float* exp_avg = nullptr;
   const float* exp_avg_sq = nullptr;
   const float* reference = nullptr;
+  bool reference_is_base = false;  // of an adapter: the weights without it
 };
-void save_state(const std::string& path, const Layout& layout, const TrainingState& state);
+void save_state(const std::string& path, const ParameterList& list, const TrainingState& state);
 
-// A state file, checked against `layout` when opened: read() then cannot fail half way.
+// A state file, checked against the parameters when opened: read() then cannot fail half way.
 class StateFile {
  public:
-  StateFile(const std::string& path, const Layout& layout);
+  StateFile(const std::string& path, const ParameterList& list);
   int64_t step() const { return step_; }
+  bool reference_is_base() const { return reference_is_base_; }
   // part: "exp_avg", "exp_avg_sq" or "reference".
   bool has(const std::string& part) const;
   void read(const std::string& part, float* slab) const;
 
  private:
-  const Layout& layout_;
+  const ParameterList& list_;
   SafetensorsFile file_;
   int64_t step_ = 0;
+  bool reference_is_base_ = false;
 };
 
 }  // namespace exitrl

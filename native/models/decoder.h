@@ -9,6 +9,7 @@
 
 #include "core/arena.h"
 #include "core/pool.h"
+#include "models/adapter.h"
 #include "models/weights.h"
 #include "ops/attention/attention.h"
 
@@ -17,15 +18,36 @@ namespace exitrl {
 enum class Recompute { none, block };
 
 // A set of weights with its packed copy.
-struct Policy {
-  Policy(const DecoderConfig& config, const Layout& layout) : slab(layout.size), packed(config, layout) {}
+struct Weights {
+  Weights(const DecoderConfig& config, const Layout& layout) : slab(layout.size), packed(config, layout) {}
   Buffer<float> slab;
   PackedWeights packed;
+};
+
+// What a pass computes with: weights, and perhaps an adapter to them. With an adapter the weights are frozen; policies
+// that differ in their adapters share them.
+struct Policy {
+  Policy(const DecoderConfig& config, const Layout& layout) : Policy(std::make_shared<Weights>(config, layout), nullptr) {}
+  Policy(const Policy& base, Adapter* other) : Policy(base.weights, other) {}
+
+  const std::shared_ptr<Weights> weights;
+  Buffer<float>& slab;
+  PackedWeights& packed;
+  Adapter* adapter;      // not owned; null: none
   uint64_t version = 0;  // changes with every update: caches made under another version are stale
   void pack(Pool& pool) {
     packed.pack(pool, slab.data());
+    pack_adapter(pool);
+  }
+  // Enough when only the adapter has changed.
+  void pack_adapter(Pool& pool) {
+    if (adapter) adapter->pack(pool);
     ++version;
   }
+
+ private:
+  Policy(std::shared_ptr<Weights> shared, Adapter* other)
+      : weights(std::move(shared)), slab(weights->slab), packed(weights->packed), adapter(other) {}
 };
 
 // Rows of one pass: tokens with their positions, and the spans of consecutive rows of a sequence.
@@ -64,14 +86,16 @@ struct LayerActivations {
   float* rstd2;     // (T)
   float* h2;        // (T, C) after the second norm
   float* gate_up;   // (T, 2F)
+  float* lora[kSites];  // (T, ranks of the targets) u of every adapted matrix; null for the others
 };
 
 // Memory of a pass over at most `rows` rows. For decoding, layers share one set of activations.
 class Workspace {
  public:
   enum class Use { forward, training };
-  Workspace(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute);
-  static MemorySegments plan(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute);
+  // `adapter`: of the policies that will use it; null: none has one.
+  Workspace(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter = nullptr);
+  static MemorySegments plan(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter = nullptr);
 
   int64_t rows;
   Use use;
@@ -88,9 +112,10 @@ class Workspace {
   float* d_o;         // (T, H D)
   float* dgate_up;    // (T, 2F)
   float* dglu;        // (T, F)
+  float* dlora;       // (T, ranks of a matrix's targets); null without an adapter
  private:
   struct Planning {};
-  Workspace(Planning, const DecoderConfig& config, int64_t rows, Use use, Recompute recompute);
+  Workspace(Planning, const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter);
   Arena arena_;
 };
 
@@ -105,8 +130,8 @@ class Decoder {
   void forward(Pool& pool, const Policy& policy, const Rows& rows, const KvStore& kv, Workspace& ws,
                const std::function<void(int64_t, const float*)>& each_layer = {}) const;
 
-  // Backward of families of whole sequences. ws.dh holds the gradient by ws.hidden on entry; adds to `gradients` (a slab).
-  // kv is scratch for recomputation.
+  // Backward of families of whole sequences. ws.dh holds the gradient by ws.hidden on entry; adds to `gradients`, a slab of
+  // the adapter's layout if the policy has an adapter, else of this one. kv is scratch for recomputation.
   void backward(Pool& pool, const Policy& policy, const Rows& rows, const KvStore& kv, Workspace& ws, float* gradients) const;
 
  private:

@@ -1,7 +1,9 @@
 #include "models/initialise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <string_view>
 
 #include "core/rng.h"
 
@@ -19,7 +21,18 @@ void fill_normal(float* out, int64_t n, float deviation, uint64_t seed, uint64_t
   }
 }
 
-bool is_norm(const Parameter& p) { return p.name.size() >= 11 && p.name.compare(p.name.size() - 11, 11, "norm.weight") == 0; }
+void fill_uniform(float* out, int64_t n, double bound, uint64_t seed, uint64_t stream) {
+  for (int64_t i = 0; i < n; ++i) {
+    const auto bits = philox(seed, stream, uint64_t(i));
+    out[i] = float(bound * (2 * uniform53(bits[0], bits[1]) - 1));
+  }
+}
+
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+bool is_norm(const Parameter& p) { return ends_with(p.name, "norm.weight"); }
 
 }  // namespace
 
@@ -29,6 +42,14 @@ void initialise(const DecoderConfig& config, const Layout& layout, uint64_t seed
     float* at = slab + p.offset;
     if (p.kind != Parameter::Kind::vector) fill_normal(at, p.size, config.initializer_range, seed, i);
     else std::fill_n(at, p.size, is_norm(p) ? 1.0f - config.norm_offset : 0.0f);
+  }
+}
+
+void initialise(const AdapterLayout& layout, uint64_t seed, float* slab) {
+  for (size_t i = 0; i < layout.parameters.size(); ++i) {
+    const Parameter& p = layout.parameters[i];
+    if (ends_with(p.name, "lora_A.weight")) fill_uniform(slab + p.offset, p.size, 1.0 / std::sqrt(double(p.shape[1])), seed, i);
+    else std::fill_n(slab + p.offset, p.size, 0.0f);
   }
 }
 

@@ -3,16 +3,6 @@
 namespace exitrl {
 namespace {
 
-// Segments start on a cache line.
-struct Cursor {
-  int64_t at = 0;
-  int64_t take(int64_t size) {
-    const int64_t offset = at;
-    at += (size + 15) & ~int64_t{15};
-    return offset;
-  }
-};
-
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -32,13 +22,10 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 Layout make_layout(const DecoderConfig& c) {
   Layout out;
-  Cursor cursor;
+  SlabCursor cursor;
   using Kind = Parameter::Kind;
   const auto add = [&](const std::string& name, std::vector<int64_t> shape, int64_t offset, Kind kind) {
-    Parameter p{name, std::move(shape), offset, 1, kind};
-    for (int64_t n : p.shape) p.size *= n;
-    out.count += p.size;
-    out.parameters.push_back(std::move(p));
+    out.add(name, std::move(shape), offset, kind);
   };
   const int64_t q = c.H * c.D, kv = c.K * c.D;
 
@@ -101,7 +88,14 @@ Layout make_layout(const DecoderConfig& c) {
   return out;
 }
 
-const Parameter& Layout::find(std::string_view name) const {
+void ParameterList::add(std::string name, std::vector<int64_t> shape, int64_t offset, Parameter::Kind kind) {
+  Parameter p{std::move(name), std::move(shape), offset, 1, kind};
+  for (int64_t n : p.shape) p.size *= n;
+  count += p.size;
+  parameters.push_back(std::move(p));
+}
+
+const Parameter& ParameterList::find(std::string_view name) const {
   const Parameter* closest = nullptr;
   size_t best = name.size() + 1;
   for (const Parameter& p : parameters) {

@@ -24,18 +24,33 @@ struct Parameter {
   Kind kind = Kind::matrix;
 };
 
+// Hands out the places of a slab. Segments start on a cache line.
+struct SlabCursor {
+  int64_t at = 0;
+  int64_t take(int64_t size) {
+    const int64_t offset = at;
+    at += (size + 15) & ~int64_t{15};
+    return offset;
+  }
+};
+
 // Offsets into a slab.
 struct LayerLayout {
   int64_t input_norm, qkv, qkv_bias, q_norm, k_norm, o, o_bias, post_norm, gate_up, gate_up_bias, down, down_bias;
 };
 
-struct Layout {
-  std::vector<LayerLayout> layers;
-  int64_t embedding = 0, final_norm = 0, head = 0;  // head == embedding when tied
-  int64_t size = 0;                                 // floats of the slab, padding included
-  int64_t count = 0;                                // parameters
+// What lies in a slab: all weights of a decoder, or those of an adapter (models/adapter.h).
+struct ParameterList {
+  int64_t size = 0;   // floats of the slab, padding included
+  int64_t count = 0;  // parameters
   std::vector<Parameter> parameters;
   const Parameter& find(std::string_view name) const;  // throws, naming the closest parameter
+  void add(std::string name, std::vector<int64_t> shape, int64_t offset, Parameter::Kind kind);
+};
+
+struct Layout : ParameterList {
+  std::vector<LayerLayout> layers;
+  int64_t embedding = 0, final_norm = 0, head = 0;  // head == embedding when tied
 };
 Layout make_layout(const DecoderConfig& config);
 

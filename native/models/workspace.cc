@@ -4,7 +4,15 @@
 namespace exitrl {
 namespace {
 
-LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, float* x) {
+// Floats of u that rows of this matrix need. For decoding, one set serves all layers: the widest counts.
+int64_t lora_width(const AdapterLayout& adapter, int64_t l, Site site, bool shared) {
+  int64_t width = adapter.width(l, site);
+  if (shared)
+    for (int64_t i = 0; i < int64_t(adapter.layers.size()); ++i) width = std::max(width, adapter.width(i, site));
+  return width;
+}
+
+LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, float* x, const AdapterLayout* adapter, int64_t l, bool shared) {
   LayerActivations a{};
   a.x = x ? x : arena.take("residual stream", T * c.C);
   a.rstd1 = arena.take("norms", T);
@@ -20,10 +28,13 @@ LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, flo
   a.rstd2 = arena.take("norms", T);
   a.h2 = arena.take("normalised rows", T * c.C);
   a.gate_up = arena.take("feed-forward", T * 2 * c.F);
+  if (adapter)
+    for (int s = 0; s < kSites; ++s)
+      if (const int64_t width = lora_width(*adapter, l, Site(s), shared)) a.lora[s] = arena.take("adapter", T * width);
   return a;
 }
 
-void lay_out(Arena& arena, const DecoderConfig& c, int64_t T, Workspace& ws) {
+void lay_out(Arena& arena, const DecoderConfig& c, int64_t T, const AdapterLayout* adapter, Workspace& ws) {
   ws.layers.clear();
   ws.x_out = arena.take("residual stream", T * c.C);
   ws.hidden = arena.take("normalised rows", T * c.C);
@@ -31,18 +42,18 @@ void lay_out(Arena& arena, const DecoderConfig& c, int64_t T, Workspace& ws) {
   ws.glu = arena.take("feed-forward", T * c.F);
   if (ws.use == Workspace::Use::forward) {
     // One set for every layer. Attention's residual goes through x_mid; the layer writes back into x = x_out.
-    const LayerActivations shared = take_layer(arena, c, T, ws.x_out);
+    const LayerActivations shared = take_layer(arena, c, T, ws.x_out, adapter, 0, true);
     ws.layers.assign(size_t(c.L), shared);
     return;
   }
   if (ws.recompute == Recompute::block) {
-    LayerActivations shared = take_layer(arena, c, T, nullptr);
+    LayerActivations shared = take_layer(arena, c, T, nullptr, adapter, 0, true);
     for (int64_t l = 0; l < c.L; ++l) {
       if (l > 0) shared.x = arena.take("residual stream", T * c.C);
       ws.layers.push_back(shared);
     }
   } else {
-    for (int64_t l = 0; l < c.L; ++l) ws.layers.push_back(take_layer(arena, c, T, nullptr));
+    for (int64_t l = 0; l < c.L; ++l) ws.layers.push_back(take_layer(arena, c, T, nullptr, adapter, l, false));
   }
   ws.dx = arena.take("backward", T * c.C);
   ws.dh = arena.take("backward", T * c.C);
@@ -50,6 +61,10 @@ void lay_out(Arena& arena, const DecoderConfig& c, int64_t T, Workspace& ws) {
   ws.d_o = arena.take("backward", T * c.H * c.D);
   ws.dgate_up = arena.take("backward", T * 2 * c.F);
   ws.dglu = arena.take("backward", T * c.F);
+  int64_t widest = 0;
+  if (adapter)
+    for (int s = 0; s < kSites; ++s) widest = std::max(widest, lora_width(*adapter, 0, Site(s), true));
+  ws.dlora = widest > 0 ? arena.take("adapter", T * widest) : nullptr;
 }
 
 // Segments of the same name become one line.
@@ -66,20 +81,20 @@ MemorySegments merge(const MemorySegments& segments) {
 
 }  // namespace
 
-Workspace::Workspace(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute)
+Workspace::Workspace(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter)
     : rows(rows), use(use), recompute(recompute) {
-  lay_out(arena_, config, rows, *this);
+  lay_out(arena_, config, rows, adapter, *this);
   arena_.allocate();
-  lay_out(arena_, config, rows, *this);
+  lay_out(arena_, config, rows, adapter, *this);
 }
 
-Workspace::Workspace(Planning, const DecoderConfig& config, int64_t rows, Use use, Recompute recompute)
+Workspace::Workspace(Planning, const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter)
     : rows(rows), use(use), recompute(recompute) {
-  lay_out(arena_, config, rows, *this);
+  lay_out(arena_, config, rows, adapter, *this);
 }
 
-MemorySegments Workspace::plan(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute) {
-  return merge(Workspace(Planning{}, config, rows, use, recompute).arena_.segments());
+MemorySegments Workspace::plan(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter) {
+  return merge(Workspace(Planning{}, config, rows, use, recompute, adapter).arena_.segments());
 }
 
 }  // namespace exitrl

@@ -21,6 +21,20 @@ WeightSet weight_set(const Napi::CallbackInfo& info, size_t i) {
   fail(ErrorCode::invalid_argument, "no set of weights is called \"" + text + "\"; there are policy, reference, gradient, exp_avg, exp_avg_sq");
 }
 
+Napi::Array to_js(Napi::Env env, const ParameterList& list) {
+  auto out = Napi::Array::New(env, list.parameters.size());
+  for (uint32_t i = 0; i < list.parameters.size(); ++i) {
+    const Parameter& parameter = list.parameters[i];
+    auto shape = Napi::Array::New(env, parameter.shape.size());
+    for (uint32_t d = 0; d < parameter.shape.size(); ++d) shape[d] = Napi::Number::New(env, double(parameter.shape[d]));
+    auto entry = Napi::Object::New(env);
+    entry.Set("name", parameter.name);
+    entry.Set("shape", shape);
+    out[i] = entry;
+  }
+  return out;
+}
+
 // Marks the external that constructs a model: JavaScript cannot make one.
 constexpr napi_type_tag kTag{0x2d1f8a7704be4c9e, 0x9a60d3c5e1187b42};
 using Handle = std::shared_ptr<ModelState>;
@@ -51,6 +65,7 @@ Napi::Function Model::define(Napi::Env env) {
                      {InstanceAccessor<&Model::checked<&Model::config>>("config"),
                       InstanceAccessor<&Model::checked<&Model::parameters>>("parameters"),
                       InstanceAccessor<&Model::checked<&Model::parameter_count>>("parameterCount"),
+                      InstanceAccessor<&Model::checked<&Model::adapter>>("adapter"),
                       InstanceAccessor<&Model::checked<&Model::has_reference>>("hasReference"),
                       InstanceAccessor<&Model::checked<&Model::step>, &Model::set_step>("step"),
                       InstanceMethod<&Model::checked<&Model::read>>("read"),
@@ -65,6 +80,10 @@ Napi::Function Model::define(Napi::Env env) {
                       InstanceMethod<&Model::promised<&Model::accumulate>>("accumulate"),
                       InstanceMethod<&Model::promised<&Model::update>>("update"),
                       InstanceMethod<&Model::promised<&Model::update_reference>>("updateReference"),
+                      InstanceMethod<&Model::promised<&Model::create_adapter>>("createAdapter"),
+                      InstanceMethod<&Model::promised<&Model::load_adapter>>("loadAdapter"),
+                      InstanceMethod<&Model::promised<&Model::save_adapter>>("saveAdapter"),
+                      InstanceMethod<&Model::promised<&Model::merge_adapter>>("mergeAdapter"),
                       InstanceMethod<&Model::promised<&Model::save_weights>>("saveWeights"),
                       InstanceMethod<&Model::promised<&Model::save_state>>("saveState"),
                       InstanceMethod<&Model::promised<&Model::load_state>>("loadState")});
@@ -136,18 +155,16 @@ Napi::Value Model::submit(Napi::Env env, const std::vector<Napi::Object>& pins, 
 
 Napi::Value Model::config(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), state()->decoder.config.json); }
 
-Napi::Value Model::parameters(const Napi::CallbackInfo& info) {
-  const auto& parameters = state()->decoder.layout.parameters;
-  auto list = Napi::Array::New(info.Env(), parameters.size());
-  for (uint32_t i = 0; i < parameters.size(); ++i) {
-    auto shape = Napi::Array::New(info.Env(), parameters[i].shape.size());
-    for (uint32_t d = 0; d < parameters[i].shape.size(); ++d) shape[d] = Napi::Number::New(info.Env(), double(parameters[i].shape[d]));
-    auto entry = Napi::Object::New(info.Env());
-    entry.Set("name", parameters[i].name);
-    entry.Set("shape", shape);
-    list[i] = entry;
-  }
-  return list;
+Napi::Value Model::parameters(const Napi::CallbackInfo& info) { return to_js(info.Env(), state()->decoder.layout); }
+
+Napi::Value Model::adapter(const Napi::CallbackInfo& info) {
+  const Adapter* adapter = idle_state("adapter").adapter();
+  if (!adapter) return info.Env().Null();
+  auto out = Napi::Object::New(info.Env());
+  out.Set("config", adapter->layout->config.json());
+  out.Set("parameters", to_js(info.Env(), *adapter->layout));
+  out.Set("parameterCount", double(adapter->layout->count));
+  return out;
 }
 
 Napi::Value Model::parameter_count(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(state()->decoder.layout.count)); }
@@ -165,21 +182,23 @@ void Model::set_step(const Napi::CallbackInfo& info, const Napi::Value& value) {
 
 Napi::Value Model::read(const Napi::CallbackInfo& info) {
   ModelState& model = idle_state("read()");
-  const Parameter& parameter = model.decoder.layout.find(string_argument(info, 0, "name"));
-  const float* slab = model.slab(weight_set(info, 1));
+  const std::string name = string_argument(info, 0, "name");
+  const auto [parameter, data, shared] = model.find(name, weight_set(info, 1));
   auto out = Napi::Float32Array::New(info.Env(), size_t(parameter.size));
-  std::memcpy(out.Data(), slab + parameter.offset, size_t(parameter.size) * sizeof(float));
+  std::memcpy(out.Data(), data, size_t(parameter.size) * sizeof(float));
   return out;
 }
 
 Napi::Value Model::write(const Napi::CallbackInfo& info) {
   ModelState& model = idle_state("write()");
-  const Parameter& parameter = model.decoder.layout.find(string_argument(info, 0, "name"));
+  const std::string name = string_argument(info, 0, "name");
   const WeightSet set = weight_set(info, 1);
+  const auto [parameter, data, shared] = model.find(name, set);
+  require(!shared, name + ": the reference has the policy's weights beside an adapter; write to those");
   const auto values = floats_argument(info[2], "values");
   require(int64_t(values.ElementLength()) == parameter.size,
           parameter.name + " has " + std::to_string(parameter.size) + " values, got " + std::to_string(values.ElementLength()));
-  std::memcpy(model.slab(set) + parameter.offset, values.Data(), size_t(parameter.size) * sizeof(float));
+  std::memcpy(data, values.Data(), size_t(parameter.size) * sizeof(float));
   model.touch(set);
   return info.Env().Undefined();
 }

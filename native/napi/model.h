@@ -26,6 +26,7 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value config(const Napi::CallbackInfo& info);
   Napi::Value parameters(const Napi::CallbackInfo& info);
   Napi::Value parameter_count(const Napi::CallbackInfo& info);
+  Napi::Value adapter(const Napi::CallbackInfo& info);
   Napi::Value has_reference(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
   void set_step(const Napi::CallbackInfo& info, const Napi::Value& value);
@@ -42,6 +43,10 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value accumulate(const Napi::CallbackInfo& info);
   Napi::Value update(const Napi::CallbackInfo& info);
   Napi::Value update_reference(const Napi::CallbackInfo& info);
+  Napi::Value create_adapter(const Napi::CallbackInfo& info);
+  Napi::Value load_adapter(const Napi::CallbackInfo& info);
+  Napi::Value save_adapter(const Napi::CallbackInfo& info);
+  Napi::Value merge_adapter(const Napi::CallbackInfo& info);
   Napi::Value save_weights(const Napi::CallbackInfo& info);
   Napi::Value save_state(const Napi::CallbackInfo& info);
   Napi::Value load_state(const Napi::CallbackInfo& info);

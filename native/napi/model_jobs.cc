@@ -7,7 +7,6 @@
 #include "napi/napi_support.h"
 #include "napi/settings.h"
 #include "io/arrow_batch.h"
-#include "io/checkpoint.h"
 
 namespace exitrl {
 namespace {
@@ -140,8 +139,7 @@ Napi::Value Model::update(const Napi::CallbackInfo& info) {
   state();
   const OptimizerSettings settings = optimizer_settings(info[0]);
   return submit(info.Env(), {}, {}, [settings](ModelState& model, std::stop_token) -> Executor::Convert {
-    const UpdateMetrics metrics = model.trainer.update(model.policy(), settings);
-    model.step = model.trainer.step;
+    const UpdateMetrics metrics = model.update(settings);
     return [metrics](Napi::Env env) -> Napi::Value { return to_js(env, metrics); };
   });
 }
@@ -161,7 +159,42 @@ Napi::Value Model::save_weights(const Napi::CallbackInfo& info) {
   state();
   const std::string path = string_argument(info, 0, "path");
   return submit(info.Env(), {}, {}, [path](ModelState& model, std::stop_token) -> Executor::Convert {
-    exitrl::save_weights(path, model.decoder.layout, model.slab(WeightSet::policy));
+    model.save_weights(path);
+    return undefined;
+  });
+}
+
+Napi::Value Model::create_adapter(const Napi::CallbackInfo& info) {
+  state();
+  const std::string config = string_argument(info, 0, "configJson");
+  const auto seed = uint64_t(integer_argument(info[1], "seed", 0, kMaxSafeInteger));
+  return submit(info.Env(), {}, {}, [config, seed](ModelState& model, std::stop_token) -> Executor::Convert {
+    model.create_adapter(config, seed);
+    return undefined;
+  });
+}
+
+Napi::Value Model::load_adapter(const Napi::CallbackInfo& info) {
+  state();
+  const std::string directory = string_argument(info, 0, "directory");
+  return submit(info.Env(), {}, {}, [directory](ModelState& model, std::stop_token) -> Executor::Convert {
+    model.load_adapter(directory);
+    return undefined;
+  });
+}
+
+Napi::Value Model::save_adapter(const Napi::CallbackInfo& info) {
+  state();
+  const std::string path = string_argument(info, 0, "path");
+  return submit(info.Env(), {}, {}, [path](ModelState& model, std::stop_token) -> Executor::Convert {
+    model.save_adapter(path);
+    return undefined;
+  });
+}
+
+Napi::Value Model::merge_adapter(const Napi::CallbackInfo& info) {
+  return submit(info.Env(), {}, {}, [](ModelState& model, std::stop_token) -> Executor::Convert {
+    model.merge_adapter();
     return undefined;
   });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/status.h"
+#include "io/adapter_file.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "models/initialise.h"
@@ -34,6 +35,7 @@ std::shared_ptr<ModelState> ModelState::load(const std::string& directory, Preci
   const std::string path = directory + "/config.json";
   auto model = std::make_shared<ModelState>(with_precision(parse_config(read_file(path), path), precision), std::move(pool));
   load_weights(directory, model->decoder.config, model->decoder.layout, model->policy_->slab.data());
+  model->directory_ = directory;
   return model;
 }
 
@@ -44,35 +46,126 @@ Policy& ModelState::policy() {
 }
 
 Policy& ModelState::reference() {
+  if (adapter_ && !reference_) reference_ = std::make_unique<Policy>(*policy_, reference_adapter_.get());
   require(reference_ != nullptr, "the model has no reference; call updateReference(1) first");
-  if (reference_stale_) reference_->pack(pool);
+  if (adapter_) policy();  // packs the weights that both share
+  if (reference_stale_) {
+    if (adapter_) reference_->pack_adapter(pool);
+    else reference_->pack(pool);
+  }
   reference_stale_ = false;
   return *reference_;
 }
 
-float* ModelState::slab(WeightSet set) {
+ModelState::Place ModelState::find(const std::string& name, WeightSet set) {
+  const bool of_adapter = adapter_ && name.starts_with("base_model.");
+  const Parameter& parameter = of_adapter ? adapter_->layout->find(name) : decoder.layout.find(name);
+  return {parameter, slab(set, of_adapter) + parameter.offset, adapter_ && !of_adapter && set == WeightSet::reference};
+}
+
+float* ModelState::slab(WeightSet set, bool of_adapter) {
+  const bool frozen = adapter_ && !of_adapter;
   switch (set) {
-    case WeightSet::policy: return policy_->slab.data();
-    case WeightSet::gradient: return trainer.gradients();
-    case WeightSet::exp_avg: return trainer.exp_avg();
-    case WeightSet::exp_avg_sq: return trainer.exp_avg_sq();
-    default: require(reference_ != nullptr, "the model has no reference; call updateReference(1) first"); return reference_->slab.data();
+    case WeightSet::policy: return of_adapter ? adapter_->slab.data() : policy_->slab.data();
+    case WeightSet::reference: {
+      if (frozen) return policy_->slab.data();
+      require(of_adapter ? reference_adapter_ != nullptr : reference_ != nullptr, "the model has no reference; call updateReference(1) first");
+      return of_adapter ? reference_adapter_->slab.data() : reference_->slab.data();
+    }
+    default: break;
   }
+  require(!frozen, "the weights beside an adapter are frozen: they have no gradients and no moments");
+  return set == WeightSet::gradient ? trainer.gradients() : set == WeightSet::exp_avg ? trainer.exp_avg() : trainer.exp_avg_sq();
 }
 
 void ModelState::touch(WeightSet set) {
-  if (set == WeightSet::policy) policy_stale_ = true;
+  if (set == WeightSet::policy) {
+    policy_stale_ = true;
+    directory_.reset();
+  }
   if (set == WeightSet::reference) reference_stale_ = true;
 }
 
+std::unique_ptr<Adapter> ModelState::make_adapter(const std::string& config, const std::string& origin) const {
+  AdapterConfig parsed = parse_adapter_config(config, origin);
+  if (directory_) parsed.base = directory_;
+  return std::make_unique<Adapter>(make_adapter_layout(decoder.config, std::move(parsed)));
+}
+
+void ModelState::create_adapter(const std::string& config, uint64_t seed) {
+  auto made = make_adapter(config, "adapter_config.json");
+  initialise(*made->layout, seed, made->slab.data());
+  attach(std::move(made));
+}
+
+void ModelState::load_adapter(const std::string& directory) {
+  const std::string path = directory + "/adapter_config.json";
+  auto made = make_adapter(read_file(path), path);
+  exitrl::load_adapter(directory, *made->layout, made->slab.data());
+  attach(std::move(made));
+}
+
+void ModelState::attach(std::unique_ptr<Adapter> made) {
+  require(!adapter_, "the model has an adapter already; mergeAdapter() first");
+  reference_.reset();
+  has_reference = false;
+  adapter_ = std::move(made);
+  policy_->adapter = adapter_.get();
+  policy_stale_ = true;
+  trainer.train(adapter_->layout.get());
+  step = 0;
+  engine.adapt(adapter_->layout.get());
+}
+
+void ModelState::save_adapter(const std::string& path) {
+  require(adapter_ != nullptr, "the model has no adapter; saveWeights() saves its weights");
+  exitrl::save_weights(path, *adapter_->layout, adapter_->slab.data());
+}
+
+void ModelState::merge_adapter() {
+  require(adapter_ != nullptr, "the model has no adapter");
+  directory_.reset();
+  adapter_->merge_into(pool, decoder.layout, policy_->slab.data());
+  trainer.train(nullptr);
+  step = 0;
+  engine.adapt(nullptr);
+  policy_->adapter = nullptr;
+  policy_stale_ = true;
+  reference_.reset();
+  has_reference = false;
+  reference_adapter_.reset();
+  adapter_.reset();
+}
+
+UpdateMetrics ModelState::update(const OptimizerSettings& settings) {
+  const UpdateMetrics metrics = trainer.update(policy(), settings);
+  step = trainer.step;
+  if (!adapter_) directory_.reset();
+  return metrics;
+}
+
 void ModelState::update_reference(double alpha) {
-  if (!reference_) {
-    reference_ = std::make_unique<Policy>(decoder.config, decoder.layout);
-    alpha = 1;
+  if (!has_reference) alpha = 1;
+  if (!adapter_) {
+    if (!reference_) reference_ = std::make_unique<Policy>(decoder.config, decoder.layout);
+    moving_average(pool, reference_->slab.data(), policy_->slab.data(), decoder.layout.size, float(alpha));
+  } else if (reference_adapter_) {
+    moving_average(pool, reference_adapter_->slab.data(), adapter_->slab.data(), adapter_->layout->size, float(alpha));
+  } else if (!adapter_->is_zero()) {
+    // From the weights without an adapter: any A with B = 0. With that of the policy, alpha B is the average of the weights.
+    auto copy = std::make_unique<Adapter>(adapter_->layout);
+    moving_average(pool, copy->slab.data(), adapter_->slab.data(), adapter_->layout->size, 1.0f);
+    copy->multiply_b(float(alpha));
+    reference_adapter_ = std::move(copy);
+    reference_.reset();
   }
-  moving_average(pool, reference_->slab.data(), policy_->slab.data(), decoder.layout.size, float(alpha));
   reference_stale_ = true;
   has_reference = true;
+}
+
+void ModelState::save_weights(const std::string& path) {
+  require(!adapter_, "the model has an adapter: saveAdapter() saves it, mergeAdapter() adds it to the weights");
+  exitrl::save_weights(path, decoder.layout, policy_->slab.data());
 }
 
 void ModelState::save_state(const std::string& path) {
@@ -82,37 +175,49 @@ void ModelState::save_state(const std::string& path) {
     state.exp_avg = trainer.exp_avg();
     state.exp_avg_sq = trainer.exp_avg_sq();
   }
-  if (reference_) state.reference = reference_->slab.data();
-  exitrl::save_state(path, decoder.layout, state);
+  if (reference_adapter_) state.reference = reference_adapter_->slab.data();
+  else if (adapter_) state.reference_is_base = has_reference;
+  else if (reference_) state.reference = reference_->slab.data();
+  exitrl::save_state(path, trainer.trained(), state);
 }
 
 void ModelState::load_state(const std::string& path) {
-  const StateFile file(path, decoder.layout);
+  const ParameterList& trained = trainer.trained();
+  const StateFile file(path, trained);
+  require(adapter_ || !file.reference_is_base(), path + " is the state of an adapter, but the model has none");
   for (const auto& [part, slab] : {std::pair{"exp_avg", trainer.exp_avg()}, std::pair{"exp_avg_sq", trainer.exp_avg_sq()}}) {
     if (file.has(part)) file.read(part, slab);
-    else std::fill_n(slab, decoder.layout.size, 0.0f);
+    else std::fill_n(slab, trained.size, 0.0f);
   }
   trainer.step = step = file.step();
   trainer.zero_gradients();
-  if (!file.has("reference")) {
-    reference_.reset();
-  } else {
-    if (!reference_) reference_ = std::make_unique<Policy>(decoder.config, decoder.layout);
-    file.read("reference", reference_->slab.data());
+  reference_.reset();
+  reference_adapter_.reset();
+  if (file.has("reference")) {
+    if (adapter_) reference_adapter_ = std::make_unique<Adapter>(adapter_->layout);
+    else reference_ = std::make_unique<Policy>(decoder.config, decoder.layout);
+    file.read("reference", adapter_ ? reference_adapter_->slab.data() : reference_->slab.data());
     reference_stale_ = true;
   }
-  has_reference = reference_ != nullptr;
+  has_reference = file.has("reference") || file.reference_is_base();
 }
 
 MemorySegments ModelState::plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train,
                                 bool with_reference) const {
   const int64_t weights = decoder.layout.size * int64_t(sizeof(float)) + PackedWeights::bytes(decoder.config);
   MemorySegments segments{{"policy weights", weights}};
-  if (with_reference) segments.push_back({"reference weights", weights});
+  const AdapterLayout* const layout = adapter_ ? adapter_->layout.get() : nullptr;
+  if (layout) {
+    const int64_t bytes = (layout->size + layout->packed_size) * int64_t(sizeof(float));
+    segments.push_back({"adapter", bytes});
+    if (with_reference) segments.push_back({"adapter of the reference", bytes});  // once it moves; before, it has none
+  } else if (with_reference) {
+    segments.push_back({"reference weights", weights});
+  }
   for (auto& segment : Trainer::plan(decoder, prompts, generate.samples_per_prompt, prompt_tokens, generate.max_new_tokens, train.micro_batch_tokens,
-                                      train.recompute))
+                                      train.recompute, layout))
     segments.push_back({"train: " + segment.name, segment.bytes});
-  for (auto& segment : Engine::plan(decoder, prompts, prompt_tokens, generate)) segments.push_back({"generate: " + segment.name, segment.bytes});
+  for (auto& segment : Engine::plan(decoder, prompts, prompt_tokens, generate, layout)) segments.push_back({"generate: " + segment.name, segment.bytes});
   return segments;
 }
 

@@ -19,21 +19,47 @@ class ModelState {
   static std::shared_ptr<ModelState> create(const std::string& config, uint64_t seed, Precision precision, std::shared_ptr<std::optional<Pool>> pool);
   static std::shared_ptr<ModelState> load(const std::string& directory, Precision precision, std::shared_ptr<std::optional<Pool>> pool);
 
-  // The policy or the reference, packed again if its weights were written to.
+  // A fresh LoRA adapter, or one that is read from a folder of the peft package: from now on it alone is trained. Optimizer
+  // state and reference of before are gone. Its base_model_name_or_path is where the model was loaded from, if it was. When
+  // it throws nothing has changed.
+  void create_adapter(const std::string& config, uint64_t seed);
+  void load_adapter(const std::string& directory);
+  void save_adapter(const std::string& path);
+  // Adds the adapter to the weights and drops it, with its optimizer state and its reference.
+  void merge_adapter();
+  const Adapter* adapter() const { return adapter_.get(); }
+
+  // The policy or the reference, packed again if its weights were written to. Where there is an adapter, the reference is
+  // the weights without it until update_reference() says otherwise.
   Policy& policy();
   Policy& reference();
-  float* slab(WeightSet set);
-  // Call after writing to slab(policy) or slab(reference).
+  // A parameter of the model or of its adapter, and where it lies in a set.
+  struct Place {
+    const Parameter& parameter;
+    float* data;
+    bool shared;  // a weight that the reference has from the policy
+  };
+  Place find(const std::string& name, WeightSet set);
+  // Call after writing to the policy or the reference.
   void touch(WeightSet set);
+  UpdateMetrics update(const OptimizerSettings& settings);
+  // reference = alpha policy + (1 - alpha) reference, of an adapter A and B each; the first call copies.
   void update_reference(double alpha);
+  void save_weights(const std::string& path);
   void save_state(const std::string& path);
   void load_state(const std::string& path);
   MemorySegments plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train, bool with_reference) const;
 
  private:
+  std::unique_ptr<Adapter> make_adapter(const std::string& config, const std::string& origin) const;
+  void attach(std::unique_ptr<Adapter> adapter);
+  float* slab(WeightSet set, bool of_adapter);
+
   std::shared_ptr<std::optional<Pool>> shared_pool_;
+  std::unique_ptr<Adapter> adapter_, reference_adapter_;
   std::unique_ptr<Policy> policy_, reference_;
   bool policy_stale_ = true, reference_stale_ = true;
+  std::optional<std::string> directory_;  // where the weights are as they are now; none: nowhere
 
  public:
   const Decoder decoder;

@@ -170,7 +170,7 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
   const int64_t capacity = std::min(settings.max_running, prompt_count * samples) + settings.prefill_tokens;
   if (!workspace_ || workspace_->rows < capacity) {
     workspace_.reset();
-    workspace_ = std::make_unique<Workspace>(c, capacity, Workspace::Use::forward, Recompute::none);
+    workspace_ = std::make_unique<Workspace>(c, capacity, Workspace::Use::forward, Recompute::none, adapter_);
   }
   if (!logits_) logits_ = Buffer<float>(kHeadChunk * (c.V + c.C));
   float* const logits = logits_.data();
@@ -278,12 +278,13 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
   return out;
 }
 
-MemorySegments Engine::plan(const Decoder& decoder, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& s) {
+MemorySegments Engine::plan(const Decoder& decoder, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& s,
+                            const AdapterLayout* adapter) {
   const DecoderConfig& c = decoder.config;
   std::vector<int32_t> offsets;
   for (int64_t p = 0; p <= prompts; ++p) offsets.push_back(int32_t(p * prompt_tokens));
   const int64_t pages = s.pages ? s.pages : ample_pages(offsets.data(), prompts, s);
-  MemorySegments out = Workspace::plan(c, std::min(s.max_running, prompts * s.samples_per_prompt) + s.prefill_tokens, Workspace::Use::forward, Recompute::none);
+  MemorySegments out = Workspace::plan(c, std::min(s.max_running, prompts * s.samples_per_prompt) + s.prefill_tokens, Workspace::Use::forward, Recompute::none, adapter);
   out.push_back({"KV cache", 2 * c.L * pages * page_floats(c.K, c.D) * int64_t(sizeof(float))});
   out.push_back({"logits of a chunk", kHeadChunk * (c.V + c.C) * int64_t(sizeof(float))});
   return out;

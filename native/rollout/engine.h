@@ -48,6 +48,11 @@ struct Generated {
 class Engine {
  public:
   Engine(const Decoder& decoder, Pool& pool) : decoder_(decoder), pool_(pool) {}
+  // Policies will have an adapter of this layout from now on, or (null) none.
+  void adapt(const AdapterLayout* adapter) {
+    adapter_ = adapter;
+    workspace_.reset();
+  }
 
   // `prompts`: token ids with borders (prompt_count + 1). Throws on an empty prompt, an id outside the vocabulary, or a
   // prompt whose completion cannot fit max_positions or the page pool, naming the prompt.
@@ -55,13 +60,15 @@ class Engine {
                      const GenerateSettings& settings, std::stop_token stop);
 
   // Reads samples_per_prompt, max_new_tokens, max_running, prefill_tokens, pages and keep_prefixes of the settings.
-  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& settings);
+  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& settings,
+                             const AdapterLayout* adapter);
 
  private:
   void prepare_pages(const Policy& policy, int64_t needed, const GenerateSettings& settings);
 
   const Decoder& decoder_;
   Pool& pool_;
+  const AdapterLayout* adapter_ = nullptr;
   std::unique_ptr<Pages> pages_;
   std::unique_ptr<PrefixCache> prefix_cache_;
   // What the pages in prefix_cache_ were computed with.

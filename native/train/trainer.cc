@@ -31,8 +31,15 @@ void reserve(Buffer<float>& buffer, int64_t floats) {
 
 Trainer::Trainer(const Decoder& decoder, Pool& pool) : decoder_(decoder), pool_(pool) {}
 
+void Trainer::train(const AdapterLayout* adapter) {
+  adapter_ = adapter;
+  step = 0;
+  workspace_.reset();
+  for (Buffer<float>* buffer : {&gradients_, &exp_avg_, &exp_avg_sq_}) buffer->reset();
+}
+
 float* Trainer::slab(Buffer<float>& buffer) {
-  if (!buffer) buffer = Buffer<float>(decoder_.layout.size);
+  if (!buffer) buffer = Buffer<float>(trained().size);
   return buffer.data();
 }
 float* Trainer::gradients() { return slab(gradients_); }
@@ -50,7 +57,7 @@ void Trainer::prepare(const MicroBatch& micro, int64_t budget, Workspace::Use us
   const bool serves = workspace_ && (use == Workspace::Use::forward || (workspace_->use == use && workspace_->recompute == recompute));
   if (!serves || workspace_->rows < micro.T()) {
     workspace_.reset();
-    workspace_ = std::make_unique<Workspace>(c, std::max(micro.T(), budget), use, recompute);
+    workspace_ = std::make_unique<Workspace>(c, std::max(micro.T(), budget), use, recompute, adapter_);
   }
   reserve(kv_, kv_floats(c, micro.pages));
   reserve(logits_, kHeadChunk * c.V);
@@ -160,7 +167,7 @@ TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, cons
     tokens.B = micro.B();
 
     HeadFused head{head_in_.data(), policy.packed.head, policy.slab.data() + decoder_.layout.head, micro.targets.data(), logprob.data(), entropy.data(),
-                   dlogprob.data(), loss.entropy_weight != 0 ? dentropy.data() : nullptr, head_d_.data(), g + decoder_.layout.head, logits_.data(), N, c.C, c.V,
+                   dlogprob.data(), loss.entropy_weight != 0 ? dentropy.data() : nullptr, head_d_.data(), adapter_ ? nullptr : g + decoder_.layout.head, logits_.data(), N, c.C, c.V,
                    float(loss.temperature), {}};
     if (needs_sequence_pass(loss)) {
       run_head(policy, micro, loss.temperature, logprob.data(), entropy.data());
@@ -186,7 +193,7 @@ TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, cons
 UpdateMetrics Trainer::update(Policy& policy, const OptimizerSettings& s) {
   float* g = gradients();
   UpdateMetrics out;
-  out.grad_norm = std::sqrt(sum_of_squares(pool_, g, decoder_.layout.size));
+  out.grad_norm = std::sqrt(sum_of_squares(pool_, g, trained().size));
   if (!std::isfinite(out.grad_norm)) {
     zero_gradients();
     fail(ErrorCode::invalid_argument, "the gradient norm is not finite; weights are unchanged and the gradients cleared. Lower the learning rate, or look "
@@ -194,16 +201,17 @@ UpdateMetrics Trainer::update(Policy& policy, const OptimizerSettings& s) {
   }
   out.clip_factor = s.max_grad_norm > 0 ? std::min(1.0, s.max_grad_norm / (out.grad_norm + 1e-6)) : 1.0;
   out.step = ++step;
-  float *m = exp_avg(), *v = exp_avg_sq();
-  for (const Parameter& p : decoder_.layout.parameters) {
+  float *m = exp_avg(), *v = exp_avg_sq(), *weights = adapter_ ? policy.adapter->slab.data() : policy.slab.data();
+  for (const Parameter& p : trained().parameters) {
     const bool matrix = p.kind == Parameter::Kind::matrix || p.kind == Parameter::Kind::head;
     const bool decayed = s.decay == Decay::matrices ? matrix || p.kind == Parameter::Kind::embedding
                          : s.decay == Decay::matrices_without_embeddings ? matrix : false;
-    adamw(pool_, {policy.slab.data() + p.offset, g + p.offset, m + p.offset, v + p.offset, p.size, step, s.lr, s.beta1, s.beta2, s.eps,
+    adamw(pool_, {weights + p.offset, g + p.offset, m + p.offset, v + p.offset, p.size, step, s.lr, s.beta1, s.beta2, s.eps,
                   decayed ? s.weight_decay : 0.0, out.clip_factor});
   }
   zero_gradients();
-  policy.pack(pool_);
+  if (adapter_) policy.pack_adapter(pool_);
+  else policy.pack(pool_);
   return out;
 }
 
@@ -288,7 +296,7 @@ void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t
 }
 
 MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
-                             Recompute recompute) {
+                             Recompute recompute, const AdapterLayout* adapter) {
   const DecoderConfig& c = decoder.config;
   // A batch of this shape, packed as a step would: samples of a group share the prompt and nothing else.
   const int64_t length = prompt_tokens + new_tokens, sequences = prompts * samples;
@@ -311,9 +319,9 @@ MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t sa
     pages = std::max(pages, micro.pages);
     trained = std::max(trained, micro.B() * new_tokens);
   }
-  MemorySegments out = Workspace::plan(c, std::max(budget, rows), Workspace::Use::training, recompute);
+  MemorySegments out = Workspace::plan(c, std::max(budget, rows), Workspace::Use::training, recompute, adapter);
   const auto add = [&](const char* name, int64_t floats) { out.push_back({name, floats * int64_t(sizeof(float))}); };
-  add("gradients and moments", 3 * decoder.layout.size);
+  add("gradients and moments", 3 * (adapter ? adapter->size : decoder.layout.size));
   add("keys and values of one layer", kv_floats(c, pages));
   add("logits of a chunk", kHeadChunk * c.V);
   add("head rows", 2 * trained * c.C);

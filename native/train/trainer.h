@@ -44,6 +44,9 @@ struct UpdateMetrics {
 class Trainer {
  public:
   Trainer(const Decoder& decoder, Pool& pool);
+  // What is trained from now on: an adapter, beside which the weights are frozen, or (null) the weights. Gradients, moments
+  // and the step begin anew. The layout must outlive the trainer or the next call.
+  void train(const AdapterLayout* adapter);
 
   // Adds the gradient of the loss over the whole batch to the gradient slab.
   TrainMetrics accumulate(Policy& policy, const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train,
@@ -62,6 +65,8 @@ class Trainer {
   // Logits (T, V) and hidden states (L + 2, T, C); for tests and tools on small inputs.
   void forward(const Policy& policy, const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden);
 
+  // The slab's layout of what is trained.
+  const ParameterList& trained() const { return adapter_ ? static_cast<const ParameterList&>(*adapter_) : decoder_.layout; }
   float* gradients();        // slab; allocated on first use
   float* exp_avg();
   float* exp_avg_sq();
@@ -69,7 +74,7 @@ class Trainer {
 
   // For groups of `samples` sequences of prompt_tokens + new_tokens whose new tokens are trained.
   static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
-                             Recompute recompute);
+                             Recompute recompute, const AdapterLayout* adapter);
 
  private:
   void prepare(const MicroBatch& micro, int64_t budget, Workspace::Use use, Recompute recompute);
@@ -83,6 +88,7 @@ class Trainer {
 
   const Decoder& decoder_;
   Pool& pool_;
+  const AdapterLayout* adapter_ = nullptr;
   Buffer<float> gradients_, exp_avg_, exp_avg_sq_;
   std::unique_ptr<Workspace> workspace_;
   Buffer<float> kv_;              // pages of one layer: keys, then values

@@ -6,29 +6,13 @@
 #include "core/rng.h"
 #include "ops/matmul/amx.h"
 #include "rollout/engine.h"
+#include "small_model.h"
 #include "train/trainer.h"
 
 using namespace exitrl;
 using check::same_bits;
 
 namespace {
-
-DecoderConfig small_config(bool qk_norm, int64_t window) {
-  DecoderConfig c;
-  c.family = "qwen3";
-  c.V = 53, c.C = 24, c.L = 2, c.H = 4, c.K = 2, c.D = 8, c.F = 40;
-  c.max_positions = 200;
-  c.qk_norm = qk_norm;
-  c.qkv_bias = !qk_norm;
-  c.tied = qk_norm;
-  c.windows.assign(size_t(c.L), window);
-  return c;
-}
-
-void randomise(Policy& policy, Pool& pool, uint64_t seed) {
-  for (int64_t i = 0; i < policy.slab.size(); ++i) policy.slab[i] = (float(philox(seed, 1, uint64_t(i))[0]) * 0x1p-32f - 0.5f) * 0.6f;
-  policy.pack(pool);
-}
 
 struct Prompts {
   std::vector<int32_t> tokens, offsets{0};
@@ -59,16 +43,23 @@ RolloutBatch view(const Generated& g) {
 }  // namespace
 
 TEST(engine_is_exact_whatever_the_schedule) {
-  for (const auto& [qk_norm, window] : {std::pair{false, 0}, {true, 0}, {false, 8}}) {
-    const Decoder decoder(small_config(qk_norm, window));
+  struct Case {
+    bool qk_norm;
+    int64_t window;
+    const char* targets;  // of a LoRA adapter
+  };
+  for (const auto& [qk_norm, window, targets] : {Case{false, 0, ""}, {true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 8, R"(["v_proj", "down_proj"])"}}) {
+    const Decoder decoder(small::config(qk_norm, window));
     Pool one(1);
     Policy policy(decoder.config, decoder.layout);
-    randomise(policy, one, 3);
+    small::randomise(policy, one, 3);
+    const small::Adapted adapted(policy, one, decoder.config, targets, 4);
     Prompts prompts;
     for (int64_t n : {5, 16, 1, 33, 48, 17}) prompts.add(n, decoder.config.V);
 
     const GenerateSettings base = settings_for(5, 30, 0.8f);
     Engine engine(decoder, one);
+    engine.adapt(adapted.layout());
     const Generated want = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), prompts.count(), base, {});
     CHECK(want.preemptions == 0);
     CHECK(want.prompt_length.size() == 30);
@@ -80,6 +71,7 @@ TEST(engine_is_exact_whatever_the_schedule) {
           for (int64_t prefill : {1, 7, 2048}) {
             Pool pool(threads);
             Engine other(decoder, pool);
+            other.adapt(adapted.layout());
             GenerateSettings s = base;
             s.pages = pages, s.max_running = running, s.prefill_tokens = prefill;
             const Generated got = other.generate(policy, prompts.tokens.data(), prompts.offsets.data(), prompts.count(), s, {});
@@ -93,6 +85,7 @@ TEST(engine_is_exact_whatever_the_schedule) {
 
     // Training's log-probability of the same tokens.
     Trainer trainer(decoder, one);
+    trainer.train(adapted.layout());
     std::vector<float> logprob(want.tokens.size()), entropy(want.tokens.size());
     for (int64_t budget : {1, 100, 4096}) {
       trainer.score(policy, view(want), 0.8f, budget, logprob.data(), entropy.data(), {});
@@ -106,12 +99,12 @@ TEST(engine_is_exact_in_bfloat16) {
   const std::string before = name(bf16_unit());
   for (const char* unit : {"vector", "emulated", before.c_str()}) {
     force_bf16_unit(unit);
-    DecoderConfig config = small_config(true, 8);
+    DecoderConfig config = small::config(true, 8);
     config.precision = Precision::bf16;
     const Decoder decoder(config);
     Pool one(1), three(3);
     Policy policy(decoder.config, decoder.layout);
-    randomise(policy, one, 3);
+    small::randomise(policy, one, 3);
     Prompts prompts;
     for (int64_t n : {5, 16, 1, 33}) prompts.add(n, decoder.config.V);
     GenerateSettings s = settings_for(3, 20, 0.8f);
@@ -136,10 +129,10 @@ TEST(engine_is_exact_in_bfloat16) {
 }
 
 TEST(engine_samples_are_keyed_by_sequence_not_by_place) {
-  const Decoder decoder(small_config(false, 0));
+  const Decoder decoder(small::config(false, 0));
   Pool pool(2);
   Policy policy(decoder.config, decoder.layout);
-  randomise(policy, pool, 4);
+  small::randomise(policy, pool, 4);
   Prompts prompts;
   for (int64_t n : {9, 9, 21}) prompts.add(n, decoder.config.V);
   Engine engine(decoder, pool);
@@ -153,10 +146,10 @@ TEST(engine_samples_are_keyed_by_sequence_not_by_place) {
 }
 
 TEST(engine_stops) {
-  const Decoder decoder(small_config(false, 0));
+  const Decoder decoder(small::config(false, 0));
   Pool pool(1);
   Policy policy(decoder.config, decoder.layout);
-  randomise(policy, pool, 6);
+  small::randomise(policy, pool, 6);
   Prompts prompts;
   prompts.add(4, decoder.config.V);
   Engine engine(decoder, pool);
@@ -177,10 +170,10 @@ TEST(engine_stops) {
 }
 
 TEST(engine_refuses_what_cannot_work) {
-  const Decoder decoder(small_config(false, 0));
+  const Decoder decoder(small::config(false, 0));
   Pool pool(1);
   Policy policy(decoder.config, decoder.layout);
-  randomise(policy, pool, 6);
+  small::randomise(policy, pool, 6);
   Engine engine(decoder, pool);
   const auto fails = [&](std::vector<int32_t> tokens, GenerateSettings s) {
     const int32_t offsets[] = {0, int32_t(tokens.size())};
@@ -202,14 +195,18 @@ TEST(engine_refuses_what_cannot_work) {
   CHECK(!fails({1, 2}, good));
 }
 
-TEST(gradients_do_not_depend_on_micro_batches_recompute_or_threads) {
-  const Decoder decoder(small_config(false, 8));
+namespace {
+
+void check_gradients_stay(const std::string& targets) {
+  const Decoder decoder(small::config(false, 8));
   Pool one(1), three(3);
   Policy policy(decoder.config, decoder.layout);
-  randomise(policy, one, 8);
+  small::randomise(policy, one, 8);
+  const small::Adapted adapted(policy, one, decoder.config, targets, 9);
   Prompts prompts;
   for (int64_t n : {9, 20, 1}) prompts.add(n, decoder.config.V);
   Engine engine(decoder, one);
+  engine.adapt(adapted.layout());
   const Generated g = engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 3, settings_for(3, 25, 1.0f), {});
   RolloutBatch batch = view(g);
   std::vector<uint8_t> bits((g.tokens.size() + 7) / 8);
@@ -232,10 +229,11 @@ TEST(gradients_do_not_depend_on_micro_batches_recompute_or_threads) {
       for (Pool* pool : {&one, &three})
         for (Recompute recompute : {Recompute::none, Recompute::block}) {
           Trainer trainer(decoder, *pool);
+          trainer.train(adapted.layout());
           const TrainMetrics metrics = trainer.accumulate(policy, batch, loss, {budget, recompute}, {});
           CHECK(metrics.mismatch == 0);
           CHECK(metrics.sums.ratio_min == 1 && metrics.sums.ratio_max == 1);
-          const std::vector<float> got(trainer.gradients(), trainer.gradients() + decoder.layout.size);
+          const std::vector<float> got(trainer.gradients(), trainer.gradients() + trainer.trained().size);
           if (of_budget.empty()) of_budget = got;
           CHECK(same_bits(got, of_budget));
         }
@@ -253,11 +251,20 @@ TEST(gradients_do_not_depend_on_micro_batches_recompute_or_threads) {
   }
 }
 
+}  // namespace
+
+TEST(gradients_do_not_depend_on_micro_batches_recompute_or_threads) { check_gradients_stay(""); }
+TEST(gradients_of_an_adapter_do_not_either) {
+  check_gradients_stay("\"all-linear\"");
+  check_gradients_stay(R"(["q_proj", "up_proj", "down_proj"])");
+  check_gradients_stay(R"(".*layers\\.1\\..*o_proj")");
+}
+
 TEST(engine_keeps_prefixes_between_calls_with_the_same_weights) {
-  const Decoder decoder(small_config(true, 8));
+  const Decoder decoder(small::config(true, 8));
   Pool pool(2);
   Policy policy(decoder.config, decoder.layout);
-  randomise(policy, pool, 9);
+  small::randomise(policy, pool, 9);
   GenerateSettings s = settings_for(2, 20, 0.9f);
   s.stop_tokens.clear();
   // Three rounds of revision: a request of 40 or 21 tokens, the answer of the round before, a separator.
@@ -335,10 +342,10 @@ TEST(engine_keeps_prefixes_between_calls_with_the_same_weights) {
 }
 
 TEST(engine_embeds_answers_like_a_pass_of_its_own) {
-  const Decoder decoder(small_config(false, 0));
+  const Decoder decoder(small::config(false, 0));
   Pool pool(2);
   Policy policy(decoder.config, decoder.layout);
-  randomise(policy, pool, 10);
+  small::randomise(policy, pool, 10);
   Prompts prompts;
   for (int64_t n : {5, 16, 1, 33}) prompts.add(n, decoder.config.V);
   GenerateSettings s = settings_for(4, 24, 1.0f);

@@ -214,6 +214,33 @@ TEST(matmul_residual_and_addend_may_be_the_output) {
   });
 }
 
+TEST(matmul_rows_may_lie_apart) {
+  // Rows of `width` floats, of which the operand is the part that begins at `from`.
+  const auto spread = [](const Floats& dense, int64_t rows, int64_t cols, int64_t width, int64_t from) {
+    Floats out(size_t(rows * width), 7.0f);
+    for (int64_t r = 0; r < rows; ++r) std::copy_n(&dense[size_t(r * cols)], cols, &out[size_t(r * width + from)]);
+    return out;
+  };
+  for (const Shape& shape : kShapes) {
+    const Inputs in(shape, 77);
+    const auto [T, N, K] = in.shape;
+    for (int threads : {1, 3}) {
+      Pool pool(threads);
+      const Packed packed(pool, in.w, N, K);
+      const Results dense = compute(pool, in);
+      const int64_t n_width = N + 5, k_width = K + 9, n_from = 2, k_from = 3;
+      Floats y = spread(in.residual, T, N, n_width, n_from), dx = spread(in.addend, T, K, k_width, k_from), dw = in.dw, dbias = in.dbias;
+      const Floats x = spread(in.x, T, K, k_width, k_from), dy = spread(in.dy, T, N, n_width, n_from);
+      linear_forward(pool, {&x[k_from], packed.data, in.bias.data(), &y[n_from], &y[n_from], T, N, K, k_width, n_width});
+      linear_backward(pool, {&dy[n_from], &x[k_from], in.w.data(), &dx[k_from], &dx[k_from], dw.data(), dbias.data(), T, N, K, n_width, k_width, k_width});
+      CHECK(same_bits(y, spread(dense.y, T, N, n_width, n_from)));
+      CHECK(same_bits(dx, spread(dense.dx, T, K, k_width, k_from)));
+      CHECK(same_bits(dw, dense.dw));
+      CHECK(same_bits(dbias, dense.dbias));
+    }
+  }
+}
+
 TEST(matmul_writes_only_its_outputs) {
   Pool pool(3);
   const auto [T, N, K] = Shape{19, 37, 300};

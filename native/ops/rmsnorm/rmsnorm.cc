@@ -21,12 +21,12 @@ void rmsnorm_backward(Pool& pool, const RmsNormBackward& a) {
     const int64_t step = std::max<int64_t>(1, grain / 4);
     for (int64_t begin = 0; begin < count; begin += step) {
       const int64_t end = std::min(count, begin + step);
-      channels(a, begin, end, 0, a.C);
+      if (a.dw) channels(a, begin, end, 0, a.C);
       rows(a, begin, end);
     }
     return;
   }
-  pool.parallel_for(a.C, 16, [&](int64_t begin, int64_t end, int) { channels(a, 0, count, begin, end); });
+  if (a.dw) pool.parallel_for(a.C, 16, [&](int64_t begin, int64_t end, int) { channels(a, 0, count, begin, end); });
   pool.parallel_for(count, grain, [&](int64_t begin, int64_t end, int) { rows(a, begin, end); });
 }
 

@@ -29,7 +29,7 @@ struct RmsNormBackward {
   const float* rstd;    // (T, heads)
   const float* addend;  // same layout as dx, or null; added to dx; may be dx itself
   float* dx;            // (T, heads, C), token stride dx_stride; = ; may be dy
-  float* dw;            // (C) += in token order (one chain per channel, so any split of the rows gives the same bits)
+  float* dw;            // (C) += in token order (one chain per channel, so any split of the rows gives the same bits); or null
   int64_t T, heads, C, dy_stride, x_stride, dx_stride;
   float w_offset;
 };
