@@ -17,7 +17,7 @@ export { UsageError, UserError } from './errors.ts';
 export { type Curve, type CurvePoint, evaluate } from './evaluation/evaluate.ts';
 export { formatCurve, formatCurves } from './evaluation/table.ts';
 export { type Learner, train } from './loop.ts';
-export { openModel } from './model.ts';
+export { openFolder, openModel } from './model.ts';
 export type * from './native/addon.ts';
 export { deriveSeed, Random } from './rng.ts';
 export { selfIterate } from './rollout/self-iterate.ts';

@@ -1,10 +1,13 @@
-// Where a model comes from: a checkpoint folder, or sizes and a seed.
-import { resolve } from 'node:path';
+// Where a model comes from: a checkpoint folder, or sizes and a seed; and its LoRA adapter, if it has one.
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { LoraConfig } from './config/lora.ts';
 import type { Config } from './config/schema.ts';
 import type { Environment } from './environments/environment.ts';
-import { UsageError } from './errors.ts';
+import { UsageError, UserError } from './errors.ts';
 import type { Addon, NativeModel } from './native/addon.ts';
 import { deriveSeed } from './rng.ts';
+import { ADAPTER_CONFIG, CONFIG, readJson } from './runs/files.ts';
 
 type Decoder = NonNullable<Config['model']['decoder']>;
 
@@ -33,19 +36,71 @@ export function decoderConfig(decoder: Decoder, environment: Environment): strin
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
+/** adapter_config.json (peft) of a fresh adapter. */
+export function adapterConfig({ rank, alpha, rslora, targets, layers, dropout }: LoraConfig): string {
+  return JSON.stringify({
+    peft_type: 'LORA',
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    use_rslora: rslora,
+    target_modules: targets,
+    layers_to_transform: layers,
+  });
+}
+
 /** The model a configuration starts from. */
 export async function openModel(addon: Addon, config: Config, environment: Environment): Promise<NativeModel> {
-  const { path, decoder } = config.model;
+  const { path, decoder, lora, adapter } = config.model;
   if (path === null) {
     return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'));
   }
-  const model = await addon.loadModel(resolve(path));
-  const { vocab_size: vocabulary } = JSON.parse(model.config) as { vocab_size: number };
-  if (vocabulary < environment.vocabularySize) {
-    model.close();
-    throw new UsageError(
-      `model.path ${path} has a vocabulary of ${vocabulary} tokens, environment ${environment.name} needs ${environment.vocabularySize}`,
+  return orClose(await addon.loadModel(resolve(path)), async (model) => {
+    const { vocab_size: vocabulary } = JSON.parse(model.config) as { vocab_size: number };
+    if (vocabulary < environment.vocabularySize) {
+      throw new UsageError(
+        `model.path ${path} has a vocabulary of ${vocabulary} tokens, environment ${environment.name} needs ${environment.vocabularySize}`,
+      );
+    }
+    if (adapter !== null) await model.loadAdapter(resolve(adapter));
+    if (lora !== null) await createAdapter(model, lora, deriveSeed(config.seed, 'adapter'));
+  });
+}
+
+/** Opens what was saved: a model folder, or the folder of a LoRA adapter together with the base model it names. */
+export async function openFolder(addon: Addon, path: string): Promise<NativeModel> {
+  const file = join(path, ADAPTER_CONFIG);
+  const saved = readJson<{ base_model_name_or_path?: unknown }>(file);
+  if (saved === null) return addon.loadModel(path);
+  const base = saved.base_model_name_or_path;
+  if (typeof base !== 'string' || !existsSync(join(base, CONFIG))) {
+    throw new UserError(
+      `${file}: the adapter belongs to the model ${typeof base === 'string' ? base : '(not named)'}, which is not there; ` +
+        'write the path of its folder into base_model_name_or_path',
     );
   }
-  return model;
+  return orClose(await addon.loadModel(base), (model) => model.loadAdapter(path));
+}
+
+async function createAdapter(model: NativeModel, lora: LoraConfig, seed: number): Promise<void> {
+  try {
+    await model.createAdapter(adapterConfig(lora), seed);
+  } catch (error) {
+    // The engine has seen a file where the user wrote a setting.
+    const message = (error as Error).message
+      .replace(/^adapter_config\.json: /, '')
+      .replace('target_modules', 'targets');
+    throw new UsageError(`model.lora: ${message.replace('layers_to_transform', 'layers')}`, { cause: error });
+  }
+}
+
+/** The model after `prepare`; closed when that fails. */
+async function orClose(model: NativeModel, prepare: (model: NativeModel) => Promise<void>): Promise<NativeModel> {
+  try {
+    await prepare(model);
+    return model;
+  } catch (error) {
+    model.close();
+    throw error;
+  }
 }

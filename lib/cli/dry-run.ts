@@ -25,14 +25,16 @@ export async function dryRun(addon: Addon, config: Config, json: boolean): Promi
     recompute: train.recompute,
     reference: (algorithm.loss.klWeight ?? 0) > 0,
   });
-  const { parameterCount } = model;
+  const { parameterCount, adapter } = model;
+  const trained = adapter?.parameterCount ?? parameterCount;
   model.close();
   if (json) {
-    process.stdout.write(`${JSON.stringify({ config, parameterCount, memory: plan })}\n`);
+    process.stdout.write(`${JSON.stringify({ config, parameterCount, trained, memory: plan })}\n`);
     return;
   }
   const rows = plan.segments.map(({ name, bytes }) => [name, mebibytes(bytes)]);
+  const parameters = `${parameterCount} parameters${adapter === null ? '' : `; an adapter of ${trained} is trained`}`;
   process.stdout.write(
-    `${formatConfig(config)}\n${parameterCount} parameters\n${formatTable([...rows, ['memory in all', mebibytes(plan.total)]])}\n`,
+    `${formatConfig(config)}\n${parameters}\n${formatTable([...rows, ['memory in all', mebibytes(plan.total)]])}\n`,
   );
 }

@@ -4,6 +4,7 @@ import { createEnvironment } from '../environments/create.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
 import { formatCurve, formatCurves } from '../evaluation/table.ts';
+import { openFolder } from '../model.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
 import { declare, nonNegative, wholeNumber, wholeNumbers } from './options.ts';
@@ -78,7 +79,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
           `--samples ${samples}: greedy answers are all the same; give a --temperature above 0, or drop --samples`,
         );
       }
-      const model = await addon.loadModel(path);
+      const model = await openFolder(addon, path);
       curves[name] = await evaluate(addon, model, createEnvironment(config.environment), {
         k,
         instances: instances ?? config.evaluation.finalInstances,

@@ -1,6 +1,7 @@
 // exit-rl sample: watch a model improve its answers.
 import type { CommandModule } from 'yargs';
 import { createEnvironment } from '../environments/create.ts';
+import { openFolder } from '../model.ts';
 import { deriveSeed } from '../rng.ts';
 import { episodeQuality } from '../rewards/reward.ts';
 import { selfIterate } from '../rollout/self-iterate.ts';
@@ -48,7 +49,7 @@ export const sample: CommandModule<object, Arguments> = {
     const addon = await loadEngine();
     const environment = createEnvironment(config.environment);
     const instance = environment.task(number, 'held_out');
-    const model = await addon.loadModel(path);
+    const model = await openFolder(addon, path);
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };
     if (!args.json) process.stdout.write(`${name}, held-out instance ${number}\n`);
     const history: Attempt[] = [];

@@ -10,6 +10,7 @@ import { UsageError } from '../errors.ts';
 import { formatCurves } from '../evaluation/table.ts';
 import { environmentFacts } from '../runs/facts.ts';
 import { runExperiment, type Stop } from '../runs/experiment.ts';
+import { ADAPTER_CONFIG, CONFIG } from '../runs/files.ts';
 import { createRun, openRun, type Run } from '../runs/run-folder.ts';
 import { dryRun } from './dry-run.ts';
 import { loadEngine } from './engine.ts';
@@ -75,9 +76,14 @@ function configured(args: Arguments): { name: string; config: Config } {
   const set = [...(args.set ?? [])];
   if (args.strategy !== undefined) set.push(`strategies=[${args.strategy.join(', ')}]`);
   const loaded = args.config === undefined ? loadPreset(args.preset!, set) : loadConfig(args.config, set);
-  const { path } = loaded.model;
-  if (path !== null && !existsSync(join(path, 'config.json'))) {
-    throw new UsageError(`model.path ${path}: no config.json there; it must be a folder with a checkpoint`);
+  const { path, adapter } = loaded.model;
+  if (path !== null && !existsSync(join(path, CONFIG))) {
+    throw new UsageError(`model.path ${path}: no ${CONFIG} there; it must be a folder with a checkpoint`);
+  }
+  if (adapter !== null && !existsSync(join(adapter, ADAPTER_CONFIG))) {
+    throw new UsageError(
+      `model.adapter ${adapter}: no ${ADAPTER_CONFIG} there; it must be a folder of the peft package`,
+    );
   }
   const name = args.preset?.replace('/', '-') ?? basename(args.config!).replace(/\.ya?ml$/, '');
   return { name, config: loaded };

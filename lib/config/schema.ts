@@ -6,6 +6,7 @@ import { EMBEDDERS, type EmbedderName } from '../diversity/embedders.ts';
 import { ENVIRONMENTS, type EnvironmentName } from '../environments/registry.ts';
 import { SELF_ITERATION_REWARDS } from '../rewards/reward.ts';
 import { curriculum } from './curriculum.ts';
+import { lora } from './lora.ts';
 import { lossOverrides } from './loss.ts';
 import { count, share } from './numbers.ts';
 
@@ -59,9 +60,21 @@ const model = z
   .strictObject({
     path: z.string().nullable().default(null).describe('A folder with config.json and safetensors'),
     decoder: decoder.nullable().default(null).describe('Sizes of a fresh decoder'),
+    lora: lora.nullable().default(null).describe('A fresh LoRA adapter: it is trained, the weights of path are not'),
+    adapter: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('A LoRA adapter to go on with, in a folder of the peft package'),
   })
   .refine((m) => (m.path === null) !== (m.decoder === null), {
     error: 'give either path (a checkpoint folder) or decoder (sizes of a fresh model)',
+  })
+  .refine((m) => m.lora === null || m.adapter === null, {
+    error: 'give either lora (a fresh adapter) or adapter (one to go on with)',
+  })
+  .refine((m) => m.path !== null || (m.lora === null && m.adapter === null), {
+    error: 'an adapter needs path: beside it weights stay as they are, and those of a fresh decoder are random',
   });
 
 const warmup = z.strictObject({

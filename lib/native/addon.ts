@@ -164,13 +164,24 @@ export interface UpdateMetrics {
 
 export type WeightSet = 'policy' | 'reference' | 'gradient' | 'exp_avg' | 'exp_avg_sq';
 
+/** A LoRA adapter beside the frozen weights of a model. */
+export interface AdapterInfo {
+  /** adapter_config.json (peft) as text. */
+  readonly config: string;
+  /** Names as in adapter_model.safetensors: base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight, ... */
+  readonly parameters: readonly ParameterInfo[];
+  readonly parameterCount: number;
+}
+
 /** A decoder on the CPU: weights, gradients, optimizer state and, once made, a reference copy. Calls run in order. */
 export interface NativeModel {
   /** config.json of the model as text (newer keys). */
   readonly config: string;
   readonly parameters: readonly ParameterInfo[];
   readonly parameterCount: number;
-  /** Copies a tensor out or in; names are those of the Hugging Face checkpoint. */
+  /** Null: there is none, and all weights are trained. Throws while a call on the model is running. */
+  readonly adapter: AdapterInfo | null;
+  /** Copies a tensor out or in; names are those of the Hugging Face checkpoint and of the adapter. */
   read(name: string, set: WeightSet): Float32Array;
   write(name: string, set: WeightSet, values: Float32Array): void;
   /** Logits (T, V) and the residual stream after the embedding, each layer and the final norm (L + 2, T, C). */
@@ -196,12 +207,30 @@ export interface NativeModel {
   /** Clips, takes one AdamW step, clears the gradients and repacks the weights. Refuses a non-finite gradient norm. */
   update(settings: OptimizerSettings): Promise<UpdateMetrics>;
   zeroGradients(): void;
-  /** reference = alpha * policy + (1 - alpha) * reference; the first call copies. */
+  /**
+   * reference = alpha * policy + (1 - alpha) * reference; the first call copies. With an adapter only its A and B are kept,
+   * and nothing while B is zero: the reference is then the weights without the adapter, as it is before any call.
+   */
   updateReference(alpha: number): Promise<void>;
   readonly hasReference: boolean;
+  /**
+   * Puts a fresh LoRA adapter beside the weights: from now on it alone is trained. `configJson` is an adapter_config.json
+   * of the peft package; what it asks for and this engine does not have is refused by name. A is uniform, B zero. Optimizer
+   * state and reference of before are gone.
+   */
+  createAdapter(configJson: string, seed: number): Promise<void>;
+  /** The same with the adapter of a peft folder (adapter_config.json, adapter_model.safetensors). */
+  loadAdapter(directory: string): Promise<void>;
+  /** Writes adapter_model.safetensors. Atomic. */
+  saveAdapter(path: string): Promise<void>;
+  /** Adds the adapter to the weights (W + scale B A) and drops it, with its optimizer state and reference. */
+  mergeAdapter(): Promise<void>;
   /** Optimizer steps taken. */
   step: number;
-  /** Writes model.safetensors (weights) or training state (moments, reference). Atomic: a temporary file, fsync, rename. */
+  /**
+   * Writes model.safetensors (weights) or training state (moments, reference). Atomic: a temporary file, fsync, rename.
+   * saveWeights refuses a model with an adapter.
+   */
   saveWeights(path: string): Promise<void>;
   saveState(path: string): Promise<void>;
   loadState(path: string): Promise<void>;

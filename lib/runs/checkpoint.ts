@@ -1,11 +1,21 @@
-// Checkpoints: folders step-NNNNNN that are model folders (config.json, model.safetensors) with the training state
-// beside it. Written under another name and renamed when complete, so a folder of that name is whole.
+// Checkpoints: folders step-NNNNNN that are model folders (config.json, model.safetensors), or where an adapter is trained
+// those of the peft package (adapter_config.json, adapter_model.safetensors), with the training state beside it. Written under another name and renamed when complete, so a folder of that name is whole.
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NativeModel } from '../native/addon.ts';
 import { type CurriculumState, readCurriculum, writeCurriculum } from './curriculum-file.ts';
 import type { Failure } from './failures.ts';
-import { makeFolder, onDisk, readJson, syncFolder, writeAtomically } from './files.ts';
+import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
+  CONFIG,
+  makeFolder,
+  onDisk,
+  readJson,
+  syncFolder,
+  WEIGHTS,
+  writeAtomically,
+} from './files.ts';
 
 /** state.json: how far the run was, how long the journals were, and why attempts could not be judged. */
 export interface SavedState {
@@ -27,9 +37,7 @@ export interface Checkpoint {
   readonly state: StateFile;
 }
 
-const WEIGHTS = 'model.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
-const CONFIG = 'config.json';
 const CURRICULUM = 'curriculum.arrow';
 const STATE = 'state.json';
 const NAME = /^step-(\d{6,})$/;
@@ -51,12 +59,11 @@ export async function saveCheckpoint(
   onDisk('delete', partial, () => rmSync(partial, { recursive: true, force: true }));
   makeFolder(partial);
   try {
-    await model.saveWeights(join(partial, WEIGHTS));
+    const written = [...(await saveModel(partial, model)), OPTIMIZER];
     await model.saveState(join(partial, OPTIMIZER));
-    writeAtomically(join(partial, CONFIG), model.config);
     const file = join(partial, CURRICULUM);
     const curriculumChecksum = curriculum === null ? null : writeCurriculum(file, curriculum);
-    const names = [WEIGHTS, OPTIMIZER, CONFIG, ...(curriculum === null ? [] : [CURRICULUM])];
+    const names = [...written, ...(curriculum === null ? [] : [CURRICULUM])];
     const files = Object.fromEntries(names.map((name) => [name, statSync(join(partial, name)).size]));
     writeAtomically(join(partial, STATE), JSON.stringify({ ...state, files, curriculumChecksum } satisfies StateFile));
     syncFolder(partial);
@@ -68,6 +75,19 @@ export async function saveCheckpoint(
   syncFolder(folder);
   for (const old of stepFolders(folder).slice(keep)) discard(folder, old);
   return path;
+}
+
+/** Writes the model, or its adapter alone; returns the names of the files. */
+async function saveModel(path: string, model: NativeModel): Promise<string[]> {
+  const { adapter } = model;
+  if (adapter === null) {
+    await model.saveWeights(join(path, WEIGHTS));
+    writeAtomically(join(path, CONFIG), model.config);
+    return [WEIGHTS, CONFIG];
+  }
+  await model.saveAdapter(join(path, ADAPTER_WEIGHTS));
+  writeAtomically(join(path, ADAPTER_CONFIG), adapter.config);
+  return [ADAPTER_WEIGHTS, ADAPTER_CONFIG];
 }
 
 /** The newest complete checkpoint; `warn` hears of damaged ones, which are skipped. */

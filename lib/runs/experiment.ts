@@ -11,7 +11,7 @@ import type { Environment } from '../environments/environment.ts';
 import { UserError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
 import { type Learner, train } from '../loop.ts';
-import { openModel } from '../model.ts';
+import { openFolder, openModel } from '../model.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
 import { coverageStats } from '../step-stats.ts';
 import type { StepStats } from '../types.ts';
@@ -107,7 +107,7 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
   const { steps } = config.train;
   const start = (): Promise<NativeModel> => {
     const warm = config.warmup.steps > 0 ? latestCheckpoint(join(warmupPath(run), 'checkpoints')) : null;
-    return warm === null ? openModel(addon, config, environment) : addon.loadModel(warm.path);
+    return warm === null ? openModel(addon, config, environment) : openFolder(addon, warm.path);
   };
   return inPhase(context, armPath(run, strategy), start, async (model, folder) => {
     const buffer = new TaskBuffer(config.curriculum);
@@ -197,7 +197,7 @@ async function inPhase(
 ): Promise<Curve> {
   const folder = new PhaseFolder(path, (message) => observer.warn(message));
   const { checkpoint } = folder;
-  const model = checkpoint === null ? await start() : await addon.loadModel(checkpoint.path);
+  const model = checkpoint === null ? await start() : await openFolder(addon, checkpoint.path);
   try {
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
     await body(model, folder);

@@ -14,6 +14,12 @@ import {
 import { dirname, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 
+/** Names in a model folder, as the Hugging Face and peft packages have them. */
+export const CONFIG = 'config.json';
+export const WEIGHTS = 'model.safetensors';
+export const ADAPTER_CONFIG = 'adapter_config.json';
+export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full; free some space and resume the run',
   EDQUOT: 'the disk quota is used up; free some space and resume the run',

@@ -20,6 +20,7 @@ import { inTemporaryFolder } from '../support/cli.ts';
 const model = (broken = false): NativeModel =>
   ({
     config: '{}',
+    adapter: null,
     saveWeights: async (path: string) => writeFileSync(path, 'weights'),
     saveState: async (path: string) => {
       if (broken) throw new UserError(`cannot write ${path}: the disk is full`);

@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { addon } from '../support/addon.ts';
 import { assertSameBits } from '../support/compare.ts';
 import { flat, type GeneratedRow } from '../support/generated.ts';
+import { VARIANTS } from '../support/adapter.ts';
 import { checkpointPath, withModel } from '../support/golden.ts';
 import {
   assertExact,
@@ -28,7 +29,7 @@ let compared = 0;
 after(() => {
   addon.setThreads(machine.threads);
   addon.setSimd(machine.simd);
-  console.log(`exactness: ${FAMILIES.length} families, ${compared} sampled log-probabilities compared bit for bit`);
+  console.log(`exactness: ${VARIANTS.length} models, ${compared} sampled log-probabilities compared bit for bit`);
 });
 
 function assertSameRows(what: string, actual: readonly GeneratedRow[], expected: readonly GeneratedRow[]): void {
@@ -41,12 +42,10 @@ function assertSameRows(what: string, actual: readonly GeneratedRow[], expected:
   });
 }
 
-for (const family of FAMILIES) {
-  const directory = checkpointPath(family);
-
+for (const { name, open } of VARIANTS) {
   for (const temperature of TEMPERATURES) {
-    test(`${family} at temperature ${temperature}: recorded = scored, whatever the batch looks like`, () =>
-      withModel(directory, async (model) => {
+    test(`${name} at temperature ${temperature}: recorded = scored, whatever the batch looks like`, () =>
+      open(async (model) => {
         const sequences = makePrompts(model);
         addon.setThreads(1);
         const plain = await generate(model, sequences, { temperature });
@@ -72,8 +71,8 @@ for (const family of FAMILIES) {
       }));
   }
 
-  test(`${family}: a sequence does not depend on its company`, () =>
-    withModel(directory, async (model) => {
+  test(`${name}: a sequence does not depend on its company`, () =>
+    open(async (model) => {
       addon.setThreads(2);
       const sequences = makePrompts(model);
       const { rows: all } = await generate(model, sequences, {});
@@ -104,8 +103,8 @@ for (const family of FAMILIES) {
       );
     }));
 
-  test(`${family}: exact after an update, and the reference scores like the policy it was copied from`, () =>
-    withModel(directory, async (model) => {
+  test(`${name}: exact after an update, and the reference scores like the policy it was copied from`, () =>
+    open(async (model) => {
       addon.setThreads(2);
       const sequences = makePrompts(model);
       const { rows: before } = await generate(model, sequences, {});
@@ -124,11 +123,11 @@ for (const family of FAMILIES) {
     }));
 
   for (const simd of machine.simdAvailable) {
-    test(`${family}: recorded = scored with ${simd}`, async () => {
+    test(`${name}: recorded = scored with ${simd}`, async () => {
       addon.setSimd(simd);
       addon.setThreads(2);
       try {
-        await withModel(directory, async (model) => {
+        await open(async (model) => {
           const { rows: generated } = await generate(model, makePrompts(model), { maxRunning: 4, pages: TIGHT_PAGES });
           await assertExact(simd, model, generated, 1);
         });
