@@ -5,7 +5,7 @@ import type { LoraConfig } from './config/lora.ts';
 import type { Config } from './config/schema.ts';
 import type { Environment } from './environments/environment.ts';
 import { UsageError, UserError } from './errors.ts';
-import type { Addon, NativeModel } from './native/addon.ts';
+import type { Addon, ModelOptions, NativeModel } from './native/addon.ts';
 import { deriveSeed } from './rng.ts';
 import { ADAPTER_CONFIG, CONFIG, readJson } from './runs/files.ts';
 
@@ -51,11 +51,11 @@ export function adapterConfig({ rank, alpha, rslora, targets, layers, dropout }:
 
 /** The model a configuration starts from. */
 export async function openModel(addon: Addon, config: Config, environment: Environment): Promise<NativeModel> {
-  const { path, decoder, lora, adapter } = config.model;
+  const { path, decoder, dtype, lora, adapter } = config.model;
   if (path === null) {
-    return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'));
+    return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'), { dtype });
   }
-  return orClose(await addon.loadModel(resolve(path)), async (model) => {
+  return orClose(await addon.loadModel(resolve(path), { dtype }), async (model) => {
     const { vocab_size: vocabulary } = JSON.parse(model.config) as { vocab_size: number };
     if (vocabulary < environment.vocabularySize) {
       throw new UsageError(
@@ -68,10 +68,10 @@ export async function openModel(addon: Addon, config: Config, environment: Envir
 }
 
 /** Opens what was saved: a model folder, or the folder of a LoRA adapter together with the base model it names. */
-export async function openFolder(addon: Addon, path: string): Promise<NativeModel> {
+export async function openFolder(addon: Addon, path: string, options?: ModelOptions): Promise<NativeModel> {
   const file = join(path, ADAPTER_CONFIG);
   const saved = readJson<{ base_model_name_or_path?: unknown }>(file);
-  if (saved === null) return addon.loadModel(path);
+  if (saved === null) return addon.loadModel(path, options);
   const base = saved.base_model_name_or_path;
   if (typeof base !== 'string' || !existsSync(join(base, CONFIG))) {
     throw new UserError(
@@ -79,7 +79,7 @@ export async function openFolder(addon: Addon, path: string): Promise<NativeMode
         'write the path of its folder into base_model_name_or_path',
     );
   }
-  return orClose(await addon.loadModel(base), (model) => model.loadAdapter(path));
+  return orClose(await addon.loadModel(base, options), (model) => model.loadAdapter(path));
 }
 
 async function createAdapter(model: NativeModel, lora: LoraConfig, seed: number): Promise<void> {

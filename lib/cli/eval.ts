@@ -79,7 +79,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
           `--samples ${samples}: greedy answers are all the same; give a --temperature above 0, or drop --samples`,
         );
       }
-      const model = await openFolder(addon, path);
+      const model = await openFolder(addon, path, config.model);
       curves[name] = await evaluate(addon, model, createEnvironment(config.environment), {
         k,
         instances: instances ?? config.evaluation.finalInstances,

@@ -49,7 +49,7 @@ export const sample: CommandModule<object, Arguments> = {
     const addon = await loadEngine();
     const environment = createEnvironment(config.environment);
     const instance = environment.task(number, 'held_out');
-    const model = await openFolder(addon, path);
+    const model = await openFolder(addon, path, config.model);
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };
     if (!args.json) process.stdout.write(`${name}, held-out instance ${number}\n`);
     const history: Attempt[] = [];

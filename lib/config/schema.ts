@@ -60,6 +60,10 @@ const model = z
   .strictObject({
     path: z.string().nullable().default(null).describe('A folder with config.json and safetensors'),
     decoder: decoder.nullable().default(null).describe('Sizes of a fresh decoder'),
+    dtype: z
+      .enum(['float32', 'bfloat16'])
+      .default('float32')
+      .describe('What linear layers compute with; weights that are trained stay float32 beside it'),
     lora: lora.nullable().default(null).describe('A fresh LoRA adapter: it is trained, the weights of path are not'),
     adapter: z
       .string()

@@ -107,7 +107,7 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
   const { steps } = config.train;
   const start = (): Promise<NativeModel> => {
     const warm = config.warmup.steps > 0 ? latestCheckpoint(join(warmupPath(run), 'checkpoints')) : null;
-    return warm === null ? openModel(addon, config, environment) : openFolder(addon, warm.path);
+    return warm === null ? openModel(addon, config, environment) : openFolder(addon, warm.path, config.model);
   };
   return inPhase(context, armPath(run, strategy), start, async (model, folder) => {
     const buffer = new TaskBuffer(config.curriculum);
@@ -197,7 +197,7 @@ async function inPhase(
 ): Promise<Curve> {
   const folder = new PhaseFolder(path, (message) => observer.warn(message));
   const { checkpoint } = folder;
-  const model = checkpoint === null ? await start() : await openFolder(addon, checkpoint.path);
+  const model = checkpoint === null ? await start() : await openFolder(addon, checkpoint.path, run.config.model);
   try {
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
     await body(model, folder);

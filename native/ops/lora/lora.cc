@@ -34,7 +34,7 @@ void lora_backward(Pool& pool, const LoraBackward& a) {
   const float* u = a.u;
   float* du = a.du;
   for (const LoraTarget& t : a.targets) {
-    linear_backward(pool, {a.dy + t.column, u, t.b, nullptr, du, t.db, nullptr, a.T, t.N, a.R, a.dy_stride, width, width});
+    linear_backward(pool, {a.dy + t.column, u, t.b, nullptr, du, t.db, nullptr, a.T, t.N, a.R, Precision::f32, a.dy_stride, width, width});
     u += a.R;
     du += a.R;
   }
