@@ -7,6 +7,7 @@ import { gemm } from './gemm.ts';
 import { generate } from './generate.ts';
 import { grpo } from './grpo.ts';
 import { handover } from './handover.ts';
+import { load1GB } from './load.ts';
 import { ops } from './ops.ts';
 import { revise } from './revise.ts';
 import { addon } from './support/engine.ts';
@@ -23,6 +24,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   grpo,
   handover,
   curriculum,
+  load: load1GB,
 };
 
 const USAGE = `exit-rl bench [${Object.keys(BENCHMARKS).join('|')}]... [options]

@@ -32,9 +32,20 @@ export function decoderConfig(decoder: Decoder, environment: Environment): strin
     mlp_bias: false,
     tie_word_embeddings: decoder.tieEmbeddings,
     dtype: 'float32',
+    // Said even where there is none: other tools have defaults of their own, which mean other tokens here.
+    bos_token_id: null,
+    eos_token_id: endOf(environment),
+    pad_token_id: null,
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }
+
+function endOf({ attempt: { stopTokens } }: Environment): number | readonly number[] | null {
+  return stopTokens.length > 1 ? stopTokens : (stopTokens[0] ?? null);
+}
+
+/** The folder a configuration's model is loaded from; null for a fresh one. */
+export const modelFolder = ({ model }: Config): string | null => (model.path === null ? null : resolve(model.path));
 
 /** adapter_config.json (peft) of a fresh adapter. */
 export function adapterConfig({ rank, alpha, rslora, targets, layers, dropout }: LoraConfig): string {
@@ -52,10 +63,11 @@ export function adapterConfig({ rank, alpha, rslora, targets, layers, dropout }:
 /** The model a configuration starts from. */
 export async function openModel(addon: Addon, config: Config, environment: Environment): Promise<NativeModel> {
   const { path, decoder, dtype, lora, adapter } = config.model;
-  if (path === null) {
+  const folder = modelFolder(config);
+  if (folder === null) {
     return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'), { dtype });
   }
-  return orClose(await addon.loadModel(resolve(path), { dtype }), async (model) => {
+  return orClose(await addon.loadModel(folder, { dtype }), async (model) => {
     const { vocab_size: vocabulary } = JSON.parse(model.config) as { vocab_size: number };
     if (vocabulary < environment.vocabularySize) {
       throw new UsageError(

@@ -1,6 +1,6 @@
 // Finds the models of a run for commands that read it.
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { latestCheckpoint, problemOf, stepName, usableSteps } from '../runs/checkpoint.ts';
@@ -35,6 +35,30 @@ export function savedModels(path: string, step: number | null): SavedModel[] {
     throw new UsageError(`${path} has no checkpoint${step === null ? ' yet' : ` of step ${step}`}; ${fix}`);
   }
   return models;
+}
+
+/**
+ * The one model that a path means: a model folder, a checkpoint, or the newest checkpoint (or that of a step) of a run. Of a
+ * run with several strategies one has to be chosen: each has a folder in it.
+ */
+export function oneModel(path: string, step: number | null): Omit<SavedModel, 'config'> & { config: Config | null } {
+  const has = (name: string): boolean => existsSync(join(path, name));
+  if (!existsSync(path)) throw new UsageError(`there is no folder ${path}`);
+  if (!has('state.json') && !has('config.yaml')) {
+    if (!has('config.json')) {
+      throw new UsageError(`${path} is neither a model folder (with config.json) nor a run (with config.yaml)`);
+    }
+    if (step !== null) throw new UsageError(`--step ${step}: ${path} is a model folder, only runs have steps`);
+    return { name: basename(resolve(path)), path, config: null };
+  }
+  const models = savedModels(path, step);
+  const last = models.at(-1)!;
+  const arms = last.config.strategies;
+  if (arms.length > 1 && !has('state.json')) {
+    const folders = models.map((model) => (model.name === 'warm-up' ? model.path : join(path, model.name)));
+    throw new UsageError(`${path} has several models; choose one of: ${folders.join(', ')}`);
+  }
+  return last;
 }
 
 function checkpointFolder(path: string): SavedModel {

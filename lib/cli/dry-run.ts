@@ -2,18 +2,16 @@
 import { formatConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { createEnvironment } from '../environments/create.ts';
+import type { Environment } from '../environments/environment.ts';
 import { formatTable } from '../evaluation/table.ts';
 import { openModel } from '../model.ts';
-import type { Addon } from '../native/addon.ts';
+import type { Addon, MemoryRequest } from '../native/addon.ts';
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-/** Prints the resolved configuration and the memory the native engine will hold. */
-export async function dryRun(addon: Addon, config: Config, json: boolean): Promise<void> {
-  const environment = createEnvironment(config.environment);
-  const model = await openModel(addon, config, environment);
-  const { rollout, train, algorithm } = config;
-  const plan = model.plan({
+/** The batch of one step. */
+export function memoryRequest({ rollout, train, algorithm }: Config, environment: Environment): MemoryRequest {
+  return {
     prompts: rollout.groups,
     samplesPerPrompt: rollout.groupSize,
     promptTokens: environment.promptTokens,
@@ -24,7 +22,14 @@ export async function dryRun(addon: Addon, config: Config, json: boolean): Promi
     microBatchTokens: train.microBatchTokens,
     recompute: train.recompute,
     reference: (algorithm.loss.klWeight ?? 0) > 0,
-  });
+  };
+}
+
+/** Prints the resolved configuration and the memory the native engine will hold. */
+export async function dryRun(addon: Addon, config: Config, json: boolean): Promise<void> {
+  const environment = createEnvironment(config.environment);
+  const model = await openModel(addon, config, environment);
+  const plan = model.plan(memoryRequest(config, environment));
   const { parameterCount, adapter } = model;
   const trained = adapter?.parameterCount ?? parameterCount;
   model.close();

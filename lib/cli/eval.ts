@@ -3,11 +3,12 @@ import type { CommandModule } from 'yargs';
 import { createEnvironment } from '../environments/create.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
+import { checkSamples, evaluationSampling, type SamplingWishes } from '../evaluation/sampling.ts';
 import { formatCurve, formatCurves } from '../evaluation/table.ts';
 import { openFolder } from '../model.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
-import { declare, nonNegative, wholeNumber, wholeNumbers } from './options.ts';
+import { declare, nonNegative, positive, wholeNumber, wholeNumbers } from './options.ts';
 
 interface Arguments {
   run: string;
@@ -15,6 +16,10 @@ interface Arguments {
   instances?: string;
   samples?: string;
   temperature?: string;
+  'top-k'?: string;
+  'top-p'?: string;
+  'min-p'?: string;
+  'repetition-penalty'?: string;
   seed?: string;
   step?: string;
   revise: string;
@@ -42,7 +47,15 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
           requiresArg: true,
           describe: 'Episodes per instance, averaged: the n of avg@n (default: as configured)',
         },
-        temperature: { type: 'string', requiresArg: true, describe: '0: greedy (default: as configured)' },
+        temperature: {
+          type: 'string',
+          requiresArg: true,
+          describe: '0: greedy (default: as configured)',
+        },
+        'top-k': { type: 'string', requiresArg: true, describe: '0: off (default: as configured)' },
+        'top-p': { type: 'string', requiresArg: true, describe: '1: off (default: as configured)' },
+        'min-p': { type: 'string', requiresArg: true, describe: '0: off (default: as configured)' },
+        'repetition-penalty': { type: 'string', requiresArg: true, describe: '1: off (default: as configured)' },
         seed: { type: 'string', requiresArg: true, describe: 'Seed of the sampling (default: as configured)' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
         revise: {
@@ -65,7 +78,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     const k = wholeNumbers('k', args.k);
     const step = args.step === undefined ? null : wholeNumber('step', args.step);
     const instances = args.instances === undefined ? null : wholeNumber('instances', args.instances, 1);
-    const temperature = args.temperature === undefined ? null : nonNegative('temperature', args.temperature);
+    const wishes = samplingWishes(args);
     const seed = args.seed === undefined ? null : wholeNumber('seed', args.seed);
     const samples = args.samples === undefined ? null : wholeNumber('samples', args.samples, 1);
     const reviseBelow = reviseThreshold(args);
@@ -73,18 +86,15 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     const addon = await loadEngine();
     const curves: Record<string, Curve> = {};
     for (const { name, path, config } of models) {
-      const heat = temperature ?? config.evaluation.temperature;
-      if (heat === 0 && samples !== null && samples > 1) {
-        throw new UsageError(
-          `--samples ${samples}: greedy answers are all the same; give a --temperature above 0, or drop --samples`,
-        );
-      }
+      const environment = createEnvironment(config.environment);
+      const sampling = evaluationSampling(config, environment, wishes);
+      checkSamples(samples ?? 1, sampling.temperature, 'give a --temperature above 0, or drop --samples');
       const model = await openFolder(addon, path, config.model);
-      curves[name] = await evaluate(addon, model, createEnvironment(config.environment), {
+      curves[name] = await evaluate(addon, model, environment, {
+        ...sampling,
         k,
         instances: instances ?? config.evaluation.finalInstances,
-        samples: samples ?? (heat === 0 ? 1 : config.evaluation.samples),
-        temperature: heat,
+        samples: samples ?? (sampling.temperature === 0 ? 1 : config.evaluation.samples),
         seed: seed ?? config.seed,
         reviseBelow,
       });
@@ -98,6 +108,17 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     }
   },
 };
+
+function samplingWishes(args: Arguments): SamplingWishes {
+  const { temperature, 'top-k': topK, 'top-p': topP, 'min-p': minP, 'repetition-penalty': repetitionPenalty } = args;
+  return {
+    ...(temperature !== undefined && { temperature: nonNegative('temperature', temperature) }),
+    ...(topK !== undefined && { topK: wholeNumber('top-k', topK) }),
+    ...(topP !== undefined && { topP: positive('top-p', topP, 1) }),
+    ...(minP !== undefined && { minP: nonNegative('min-p', minP, 1) }),
+    ...(repetitionPenalty !== undefined && { repetitionPenalty: positive('repetition-penalty', repetitionPenalty) }),
+  };
+}
 
 /** The threshold of selective revision; null: always revise. */
 function reviseThreshold({ revise, 'revise-below': text }: Arguments): number | null {

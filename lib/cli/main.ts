@@ -8,6 +8,8 @@ import { bench } from './bench.ts';
 import { config } from './config.ts';
 import { doctor } from './doctor.ts';
 import { evaluateCommand } from './eval.ts';
+import { exportCommand } from './export.ts';
+import { inspect } from './inspect.ts';
 import { sample } from './sample.ts';
 import { study } from './study.ts';
 import { train } from './train.ts';
@@ -22,6 +24,8 @@ async function main(): Promise<void> {
     .command(evaluateCommand)
     .command(sample)
     .command(study)
+    .command(inspect)
+    .command(exportCommand)
     .command(bench)
     .command(doctor)
     .command(config)

@@ -50,11 +50,32 @@ export function wholeNumbers(option: string, text: string): number[] {
   return [...new Set(values)].sort((a, b) => a - b);
 }
 
-/** A number at least 0. */
-export function nonNegative(option: string, text: string): number {
+/** A number from 0 to `most`. */
+export function nonNegative(option: string, text: string, most = Number.POSITIVE_INFINITY): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
-    throw new UsageError(`--${option} ${text}: expected a number of at least 0`);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0 || value > most) {
+    throw new UsageError(
+      `--${option} ${text}: expected a number ${most === Number.POSITIVE_INFINITY ? 'of at least 0' : `from 0 to ${most}`}`,
+    );
+  }
+  return value;
+}
+
+/** A number above 0, and not above `most`. */
+export function positive(option: string, text: string, most = Number.POSITIVE_INFINITY): number {
+  const value = nonNegative(option, text, most);
+  if (value === 0) throw new UsageError(`--${option} ${text}: expected a number above 0`);
+  return value;
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+
+/** A size like 500MB or 5GB (decimal units, as other tools have them), in bytes. */
+export function bytes(option: string, text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([KMGT]?B)?$/i.exec(text.trim()) ?? [];
+  const value = Math.round(Number(number) * (UNITS[(unit ?? '').toUpperCase().replace(/^B$/, '')] ?? Number.NaN));
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new UsageError(`--${option} ${text}: expected a size, for example 500MB or 5GB`);
   }
   return value;
 }

@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.ts';
 import { loadPreset, presetNames } from '../config/presets.ts';
 import type { Config } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
+import { withGenerationDefaults } from '../evaluation/sampling.ts';
 import { formatCurves } from '../evaluation/table.ts';
 import { environmentFacts } from '../runs/facts.ts';
 import { runExperiment, type Stop } from '../runs/experiment.ts';
@@ -86,7 +87,7 @@ function configured(args: Arguments): { name: string; config: Config } {
     );
   }
   const name = args.preset?.replace('/', '-') ?? basename(args.config!).replace(/\.ya?ml$/, '');
-  return { name, config: loaded };
+  return { name, config: withGenerationDefaults(loaded) };
 }
 
 function resumed(args: Arguments, path: string): Run {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ALGORITHMS, type AlgorithmName } from '../algorithms/registry.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
 import { EMBEDDERS, type EmbedderName } from '../diversity/embedders.ts';
+import { SHARD_BYTES } from '../huggingface/folder.ts';
 import { ENVIRONMENTS, type EnvironmentName } from '../environments/registry.ts';
 import { SELF_ITERATION_REWARDS } from '../rewards/reward.ts';
 import { curriculum } from './curriculum.ts';
@@ -151,9 +152,23 @@ const evaluation = z
     final: z.array(z.int().min(0)).min(1).default([0, 1, 2, 4, 8, 16]).describe('Values of k at the end'),
     finalInstances: count.default(1024).describe('Held-out instances at the end'),
     samples: count.default(1).describe('Episodes per held-out instance at the end: the n of avg@n'),
-    temperature: z.number().min(0).default(1).describe('0: greedy'),
+    temperature: z
+      .number()
+      .min(0)
+      .nullable()
+      .default(null)
+      .describe('0: greedy; null: what generation_config.json of model.path says, else 1'),
+    topK: z.int().min(0).nullable().default(null).describe('Keep the k most likely tokens, 0: all; null: as above'),
+    topP: z.number().positive().max(1).nullable().default(null).describe('null: as above'),
+    minP: share.nullable().default(null).describe('null: as above'),
+    repetitionPenalty: z.number().positive().nullable().default(null).describe('1: none; null: as above'),
+    stopTokens: z
+      .array(z.int().min(0))
+      .nullable()
+      .default(null)
+      .describe("Tokens that end an answer beside the environment's own; null: as above, its eos_token_id"),
   })
-  .refine((e) => e.samples === 1 || e.temperature > 0, {
+  .refine((e) => e.samples === 1 || e.temperature !== 0, {
     error: 'greedy answers are all the same: more than one sample needs a temperature above 0',
     path: ['samples'],
   });
@@ -161,6 +176,7 @@ const evaluation = z
 const run = z.strictObject({
   checkpointEvery: count.default(50).describe('Steps between checkpoints'),
   keep: count.default(2).describe('Newest checkpoints that are kept'),
+  maxShardBytes: count.default(SHARD_BYTES).describe('Larger weights are written as several files with an index'),
   rollouts: z.boolean().default(true).describe('Write rollouts/step-*.arrow'),
 });
 

@@ -6,8 +6,9 @@ import { reviseBelow } from '../rollout/self-iterate.ts';
 import { bootstrapMeans, type Interval } from './bootstrap.ts';
 import { type EpisodeOutcome, playEpisodes } from './episodes.ts';
 import { comparePoint, type Comparison } from './point.ts';
+import { type EvaluationSampling, PLAIN } from './sampling.ts';
 
-export interface EvaluationSettings {
+export interface EvaluationSettings extends Partial<EvaluationSampling> {
   /** Values of k to report. */
   readonly k: readonly number[];
   readonly instances: number;
@@ -74,10 +75,12 @@ export async function evaluate(
   settings: EvaluationSettings,
 ): Promise<Curve> {
   const { instances, samples = 1, temperature, seed } = settings;
+  const { topK, topP, minP, repetitionPenalty, stopTokens } = { ...PLAIN, ...settings };
   const threshold = settings.reviseBelow ?? null;
   const wanted = [...new Set(settings.k)].sort((a, b) => a - b);
   const ks = [...new Set([0, ...wanted])]; // the differences need k = 0
-  const sampling = { temperature, topK: 0, topP: 1, minP: 0, maxRunning: 256, pages: 0, prefillTokens: 2048 };
+  const how = { temperature, topK, topP, minP, repetitionPenalty, stopTokens };
+  const sampling = { ...how, maxRunning: 256, pages: 0, prefillTokens: 2048 };
   const rows = Array.from({ length: instances }, (_, i) => environment.task(i, 'held_out')).flatMap((instance) =>
     Array<unknown>(samples).fill(instance),
   );

@@ -31,6 +31,41 @@ export interface NativeColumns {
 export interface ParameterInfo {
   readonly name: string;
   readonly shape: readonly number[];
+  /** F32, BF16 or F16: what the tensor was loaded from and is saved as. */
+  readonly dtype: string;
+}
+
+/**
+ * Types of saved tensors. source: what each was loaded from (unchanged ones come back with the same bits). master: float32
+ * with a note of the source's types, for training to go on from. Or one type for all, rounded to nearest even.
+ */
+export type SaveAs = 'source' | 'master' | 'float32' | 'bfloat16' | 'float16';
+
+/** What memory is asked about: a batch of `prompts * samplesPerPrompt` sequences, sampled and trained on. */
+export interface MemoryRequest {
+  readonly prompts: number;
+  readonly samplesPerPrompt: number;
+  readonly promptTokens: number;
+  readonly newTokens: number;
+  readonly maxRunning: number;
+  readonly prefillTokens: number;
+  readonly microBatchTokens: number;
+  readonly recompute: 'none' | 'block';
+  readonly reference: boolean;
+  /** false: what sampling needs, alone. Default true. */
+  readonly training?: boolean;
+  /** As in GenerateSettings. Default false. */
+  readonly keepPrefixes?: boolean;
+}
+
+/** What the headers of a checkpoint folder say. */
+export interface CheckpointFacts {
+  /** config.json in both generations of keys. */
+  readonly config: string;
+  readonly parameterCount: number;
+  /** In the order of the model. dtype as in the file: F64, F32, F16 or BF16. */
+  readonly parameters: readonly (ParameterInfo & { readonly bytes: number })[];
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
 }
 
 export interface GenerateSettings {
@@ -175,8 +210,10 @@ export interface AdapterInfo {
 
 /** A decoder on the CPU: weights, gradients, optimizer state and, once made, a reference copy. Calls run in order. */
 export interface NativeModel {
-  /** config.json of the model as text (newer keys). */
+  /** config.json of the model as text, in both generations of keys; its dtype is float32. */
   readonly config: string;
+  /** config.json for weights that are saved so. */
+  configAs(dtype: SaveAs): string;
   readonly parameters: readonly ParameterInfo[];
   readonly parameterCount: number;
   /** Null: there is none, and all weights are trained. Throws while a call on the model is running. */
@@ -228,25 +265,16 @@ export interface NativeModel {
   /** Optimizer steps taken. */
   step: number;
   /**
-   * Writes model.safetensors (weights) or training state (moments, reference). Atomic: a temporary file, fsync, rename.
-   * saveWeights refuses a model with an adapter.
+   * Writes NAME.safetensors, or shards NAME-00001-of-0000N.safetensors and NAME.safetensors.index.json where that would be
+   * larger than maxShardBytes (default: no limit). Resolves to the names of the files. Default types: source. Atomic:
+   * temporary files, fsync, rename. Refuses a model with an adapter.
    */
-  saveWeights(path: string): Promise<void>;
+  saveWeights(path: string, options?: { dtype?: SaveAs; maxShardBytes?: number }): Promise<string[]>;
+  /** Training state: moments, step, reference. Atomic. */
   saveState(path: string): Promise<void>;
   loadState(path: string): Promise<void>;
   /** Bytes this model will hold, before anything is allocated. */
-  plan(request: {
-    prompts: number;
-    samplesPerPrompt: number;
-    promptTokens: number;
-    newTokens: number;
-    maxRunning: number;
-    prefillTokens: number;
-    keepPrefixes: boolean;
-    microBatchTokens: number;
-    recompute: 'none' | 'block';
-    reference: boolean;
-  }): MemoryPlan;
+  plan(request: MemoryRequest): MemoryPlan;
   /** Frees native memory now; later calls throw. */
   close(): void;
 }
@@ -289,6 +317,10 @@ export interface Addon {
   createModel(configJson: string, seed: number, options?: ModelOptions): Promise<NativeModel>;
   /** A Hugging Face folder: config.json and safetensors (sharded or not). */
   loadModel(directory: string, options?: ModelOptions): Promise<NativeModel>;
+  /** Reads the headers of a folder and checks what loadModel checks of them; loads nothing. */
+  inspectCheckpoint(directory: string): CheckpointFacts;
+  /** NativeModel.plan() for a model that need not exist. */
+  planModel(configJson: string, request: MemoryRequest, options?: ModelOptions): MemoryPlan;
   CancelToken: new () => CancelToken;
   doctor(): Doctor;
   setThreads(threads: number): void;
@@ -305,6 +337,8 @@ export interface Addon {
   ): { name: string; dtype: string; shape: number[]; data: Float32Array | Float64Array | Int32Array | Uint8Array }[];
   /** Runs one kernel benchmark natively; the bench/ folder lists the cases. */
   bench(op: string, shape: readonly number[], repeats: number): { seconds: number[]; flops: number; bytes: number };
+  /** Reads every line of a mapped file on all threads: how fast loading could be at most. */
+  benchFile(path: string, repeats: number): { seconds: number[]; flops: number; bytes: number };
   /** Advantage-free unit access to the loss op (golden/policy): everything per trained token. */
   policyLoss(
     loss: LossSettings,

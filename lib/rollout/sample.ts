@@ -12,6 +12,10 @@ export interface Sampling {
   readonly topK: number;
   readonly topP: number;
   readonly minP: number;
+  /** Default 1: off. */
+  readonly repetitionPenalty?: number;
+  /** Tokens that end an attempt beside those of the environment. */
+  readonly stopTokens?: readonly number[];
   readonly maxRunning: number;
   readonly pages: number;
   readonly prefillTokens: number;
@@ -32,9 +36,9 @@ export async function sampleAttempts(
   const generated = await model.generate(describeBatch(promptBatch(prompts)), {
     ...sampling,
     maxNewTokens: maxTokens,
-    stopTokens,
+    repetitionPenalty: sampling.repetitionPenalty ?? 1,
+    stopTokens: [...stopTokens, ...(sampling.stopTokens ?? [])],
     stopSequences,
-    repetitionPenalty: 1,
   });
   return Sampled.of(generated);
 }

@@ -1,21 +1,15 @@
-// Checkpoints: folders step-NNNNNN that are model folders (config.json, model.safetensors), or where an adapter is trained
-// those of the peft package (adapter_config.json, adapter_model.safetensors), with the training state beside it. Written under another name and renamed when complete, so a folder of that name is whole.
+// Checkpoints: folders step-NNNNNN that are Hugging Face folders (weights in float32, config.json, generation_config.json,
+// and the tokenizer and chat template that the model came with), or where an adapter is trained those of the peft package
+// (adapter_config.json, adapter_model.safetensors), with the training state beside them. Written under another name and
+// renamed when complete, so a folder of that name is whole.
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Companion } from '../huggingface/companions.ts';
+import { writeModelFolder } from '../huggingface/folder.ts';
 import type { NativeModel } from '../native/addon.ts';
 import { type CurriculumState, readCurriculum, writeCurriculum } from './curriculum-file.ts';
 import type { Failure } from './failures.ts';
-import {
-  ADAPTER_CONFIG,
-  ADAPTER_WEIGHTS,
-  CONFIG,
-  makeFolder,
-  onDisk,
-  readJson,
-  syncFolder,
-  WEIGHTS,
-  writeAtomically,
-} from './files.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, makeFolder, onDisk, readJson, syncFolder, writeAtomically } from './files.ts';
 
 /** state.json: how far the run was, how long the journals were, and why attempts could not be judged. */
 export interface SavedState {
@@ -45,13 +39,22 @@ const NAME = /^step-(\d{6,})$/;
 /** step-000120 */
 export const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;
 
+/** What of a run's model and configuration goes into each of its checkpoints. */
+export interface CheckpointSettings {
+  readonly keep: number;
+  readonly maxShardBytes: number;
+  readonly companions: readonly Companion[];
+  /** How attempts are sampled in training, in the keys of generation_config.json. */
+  readonly sampling: Readonly<Record<string, unknown>>;
+}
+
 /** Writes a checkpoint and deletes all but the newest `keep`. The warm-up has no curriculum. */
 export async function saveCheckpoint(
   folder: string,
   model: NativeModel,
   curriculum: CurriculumState | null,
   state: SavedState,
-  keep: number,
+  { keep, ...settings }: CheckpointSettings,
 ): Promise<string> {
   const path = join(folder, stepName(state.step));
   if (existsSync(path)) return path; // the same step has the same content
@@ -59,11 +62,11 @@ export async function saveCheckpoint(
   onDisk('delete', partial, () => rmSync(partial, { recursive: true, force: true }));
   makeFolder(partial);
   try {
-    const written = [...(await saveModel(partial, model)), OPTIMIZER];
+    const written = await saveModel(partial, model, settings);
     await model.saveState(join(partial, OPTIMIZER));
     const file = join(partial, CURRICULUM);
     const curriculumChecksum = curriculum === null ? null : writeCurriculum(file, curriculum);
-    const names = [...written, ...(curriculum === null ? [] : [CURRICULUM])];
+    const names = [...written, OPTIMIZER, ...(curriculum === null ? [] : [CURRICULUM])];
     const files = Object.fromEntries(names.map((name) => [name, statSync(join(partial, name)).size]));
     writeAtomically(join(partial, STATE), JSON.stringify({ ...state, files, curriculumChecksum } satisfies StateFile));
     syncFolder(partial);
@@ -78,13 +81,13 @@ export async function saveCheckpoint(
 }
 
 /** Writes the model, or its adapter alone; returns the names of the files. */
-async function saveModel(path: string, model: NativeModel): Promise<string[]> {
+async function saveModel(
+  path: string,
+  model: NativeModel,
+  settings: Omit<CheckpointSettings, 'keep'>,
+): Promise<readonly string[]> {
   const { adapter } = model;
-  if (adapter === null) {
-    await model.saveWeights(join(path, WEIGHTS));
-    writeAtomically(join(path, CONFIG), model.config);
-    return [WEIGHTS, CONFIG];
-  }
+  if (adapter === null) return writeModelFolder(path, model, { ...settings, dtype: 'master' });
   await model.saveAdapter(join(path, ADAPTER_WEIGHTS));
   writeAtomically(join(path, ADAPTER_CONFIG), adapter.config);
   return [ADAPTER_WEIGHTS, ADAPTER_CONFIG];

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
+import type { Config } from '../config/schema.ts';
 import { TaskBuffer } from '../curriculum/buffer.ts';
 import { Coverage } from '../curriculum/coverage.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
@@ -10,13 +11,15 @@ import { createEnvironment } from '../environments/create.ts';
 import type { Environment } from '../environments/environment.ts';
 import { UserError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
+import { type EvaluationSampling, evaluationSampling } from '../evaluation/sampling.ts';
+import { readCompanions } from '../huggingface/companions.ts';
 import { type Learner, train } from '../loop.ts';
-import { openFolder, openModel } from '../model.ts';
+import { modelFolder, openFolder, openModel } from '../model.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
 import { coverageStats } from '../step-stats.ts';
 import type { StepStats } from '../types.ts';
 import { warmUp } from '../warmup.ts';
-import { latestCheckpoint, loadCurriculum, loadTrainingState } from './checkpoint.ts';
+import { type CheckpointSettings, latestCheckpoint, loadCurriculum, loadTrainingState } from './checkpoint.ts';
 import type { CurriculumState } from './curriculum-file.ts';
 import { readJson, writeJson } from './files.ts';
 import { lockRun } from './lock.ts';
@@ -53,6 +56,15 @@ interface Context {
   readonly stop: Stop;
 }
 
+/** One stretch of training: its model, its folder, and what follows from where the model was loaded. */
+interface Phase extends Context {
+  readonly model: NativeModel;
+  readonly folder: PhaseFolder;
+  readonly saving: CheckpointSettings;
+  /** Of evaluations. */
+  readonly sampling: EvaluationSampling;
+}
+
 /** Runs, or goes on with, everything a run's configuration asks for. */
 export async function runExperiment(addon: Addon, run: Run, observer: Observer, stop: Stop): Promise<Results> {
   const unlock = lockRun(run.path);
@@ -70,46 +82,40 @@ export async function runExperiment(addon: Addon, run: Run, observer: Observer, 
 }
 
 async function runWarmUp(context: Context): Promise<Curve> {
-  const { addon, run, environment, observer, stop } = context;
+  const { run, environment, observer, stop } = context;
   const { steps } = run.config.warmup;
-  return inPhase(
-    context,
-    warmupPath(run),
-    () => openModel(addon, run.config, environment),
-    async (model, folder) => {
-      observer.phase('warm-up', folder.step, steps);
-      await keepingSteps(run, folder, model, null, async (finished) => {
-        let last = performance.now();
-        for await (const trained of warmUp(run.config, environment, model, folder.step)) {
-          const done = trained['step']!;
-          const trainedAt = performance.now();
-          let quality: StepStats = {};
-          try {
-            quality = await heldOut(context, model, done);
-          } finally {
-            const [total, evaluation] = [trainedAt - last, performance.now() - trainedAt];
-            folder.record({ ...trained, ...quality }, { total: total / 1000, evaluation: evaluation / 1000 });
-            finished(done);
-          }
-          observer.step('warm-up', { ...trained, ...quality });
-          await saveWhenDue(context, folder, done, steps, model, null);
-          if (stop.requested && done < steps) throw new Interrupted(run.path);
-          last = performance.now();
+  return inPhase(context, warmupPath(run), null, async (phase) => {
+    const { model, folder } = phase;
+    observer.phase('warm-up', folder.step, steps);
+    await keepingSteps(phase, null, async (finished) => {
+      let last = performance.now();
+      for await (const trained of warmUp(run.config, environment, model, folder.step)) {
+        const done = trained['step']!;
+        const trainedAt = performance.now();
+        let quality: StepStats = {};
+        try {
+          quality = await heldOut(phase, done);
+        } finally {
+          const [total, evaluation] = [trainedAt - last, performance.now() - trainedAt];
+          folder.record({ ...trained, ...quality }, { total: total / 1000, evaluation: evaluation / 1000 });
+          finished(done);
         }
-      });
-    },
-  );
+        observer.step('warm-up', { ...trained, ...quality });
+        await saveWhenDue(phase, done, steps, null);
+        if (stop.requested && done < steps) throw new Interrupted(run.path);
+        last = performance.now();
+      }
+    });
+  });
 }
 
 async function runArm(context: Context, strategy: StrategyName): Promise<Curve> {
   const { addon, run, environment, observer, stop } = context;
   const { config } = run;
   const { steps } = config.train;
-  const start = (): Promise<NativeModel> => {
-    const warm = config.warmup.steps > 0 ? latestCheckpoint(join(warmupPath(run), 'checkpoints')) : null;
-    return warm === null ? openModel(addon, config, environment) : openFolder(addon, warm.path, config.model);
-  };
-  return inPhase(context, armPath(run, strategy), start, async (model, folder) => {
+  const warm = config.warmup.steps > 0 ? latestCheckpoint(join(warmupPath(run), 'checkpoints')) : null;
+  return inPhase(context, armPath(run, strategy), warm?.path ?? null, async (phase) => {
+    const { model, folder } = phase;
     const buffer = new TaskBuffer(config.curriculum);
     const coverage = new Coverage();
     if (folder.checkpoint !== null) {
@@ -121,17 +127,17 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
     const learner: Learner = { config, strategy: STRATEGIES[strategy], environment, addon, model, buffer, coverage };
     observer.phase(strategy, folder.step, steps);
     if (folder.checkpoint === null) {
-      const stats = { step: 0, ...coverageStats(coverage), ...(await heldOut(context, model, 0)) };
+      const stats = { step: 0, ...coverageStats(coverage), ...(await heldOut(phase, 0)) };
       folder.record(stats, {});
       observer.step(strategy, stats);
     }
-    await keepingSteps(run, folder, model, curriculum, async (finished) => {
+    await keepingSteps(phase, curriculum, async (finished) => {
       for await (const { step, batch, failures, stats: trained, seconds } of train(learner, folder.step)) {
         const done = step + 1;
         const trainedAt = performance.now();
         let quality: StepStats = {};
         try {
-          quality = await heldOut(context, model, done);
+          quality = await heldOut(phase, done);
         } finally {
           if (config.run.rollouts) folder.writeRollouts(done, batch);
           const evaluation = (performance.now() - trainedAt) / 1000;
@@ -142,7 +148,7 @@ async function runArm(context: Context, strategy: StrategyName): Promise<Curve> 
           finished(done);
         }
         observer.step(strategy, { ...trained, ...quality });
-        await saveWhenDue(context, folder, done, steps, model, curriculum);
+        await saveWhenDue(phase, done, steps, curriculum);
         if (stop.requested && done < steps) throw new Interrupted(run.path);
       }
     });
@@ -167,9 +173,7 @@ function reportFailures(strategy: string, { failures, path }: PhaseFolder, obser
  * must not cost the steps before.
  */
 async function keepingSteps(
-  run: Run,
-  folder: PhaseFolder,
-  model: NativeModel,
+  { folder, model, saving }: Phase,
   curriculum: (() => CurriculumState) | null,
   loop: (finished: (step: number) => void) => Promise<void>,
 ): Promise<void> {
@@ -182,56 +186,75 @@ async function keepingSteps(
     const hasMoved = model.step !== updates; // in the middle of the next step: the weights are of neither
     // The failure that led here says more than that of saving (a full disk may be both).
     if (done > folder.step && !hasMoved) {
-      await folder.save(done, model, curriculum?.() ?? null, run.config.run.keep).catch(() => {});
+      await folder.save(done, model, curriculum?.() ?? null, saving).catch(() => {});
     }
     throw error;
   }
 }
 
-/** Opens a stage's folder and model, trains, and evaluates the result (once). */
+/**
+ * Opens a stage's folder and model, trains, and evaluates the result (once). A stage without a checkpoint starts from that of
+ * another one, or as configured.
+ */
 async function inPhase(
-  { addon, run, environment, observer }: Context,
+  context: Context,
   path: string,
-  start: () => Promise<NativeModel>,
-  body: (model: NativeModel, folder: PhaseFolder) => Promise<void>,
+  start: string | null,
+  body: (phase: Phase) => Promise<void>,
 ): Promise<Curve> {
+  const { addon, run, environment, observer } = context;
+  const { config } = run;
   const folder = new PhaseFolder(path, (message) => observer.warn(message));
   const { checkpoint } = folder;
-  const model = checkpoint === null ? await start() : await openFolder(addon, checkpoint.path, run.config.model);
+  const saved = checkpoint?.path ?? start;
+  const origin = saved ?? modelFolder(config);
+  let model: NativeModel | null = null;
   try {
+    const sampling = evaluationSampling(config, environment);
+    const saving = checkpointSettings(config, origin);
+    model = saved === null ? await openModel(addon, config, environment) : await openFolder(addon, saved, config.model);
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
-    await body(model, folder);
+    await body({ ...context, model, folder, saving, sampling });
     const file = join(path, 'evaluation.json');
-    const { final: k, finalInstances: instances, samples, temperature } = run.config.evaluation;
+    const { final: k, finalInstances: instances, samples } = config.evaluation;
     const curve =
       readJson<Curve>(file) ??
-      (await evaluate(addon, model, environment, { k, instances, samples, temperature, seed: run.config.seed }));
+      (await evaluate(addon, model, environment, { ...sampling, k, instances, samples, seed: config.seed }));
     writeJson(file, curve);
     return curve;
   } finally {
-    model.close();
+    model?.close();
     folder.close();
   }
 }
 
+function checkpointSettings({ run, rollout }: Config, origin: string | null): CheckpointSettings {
+  const { temperature, topK: top_k, topP: top_p, minP: min_p } = rollout;
+  return {
+    keep: run.keep,
+    maxShardBytes: run.maxShardBytes,
+    companions: origin === null ? [] : readCompanions(origin),
+    sampling: { do_sample: true, temperature, top_k, top_p, ...(min_p > 0 && { min_p }) },
+  };
+}
+
 async function saveWhenDue(
-  { run, stop }: Context,
-  folder: PhaseFolder,
+  { run, stop, folder, model, saving }: Phase,
   done: number,
   steps: number,
-  model: NativeModel,
   curriculum: (() => CurriculumState) | null,
 ): Promise<void> {
-  const { checkpointEvery, keep } = run.config.run;
+  const { checkpointEvery } = run.config.run;
   await setImmediate(); // a turn of the event loop, so that Ctrl-C is heard even where nothing waits
   if (done % checkpointEvery !== 0 && done !== steps && !stop.requested) return;
-  await folder.save(done, model, curriculum?.() ?? null, keep);
+  await folder.save(done, model, curriculum?.() ?? null, saving);
 }
 
 /** quality@k on held-out instances, in the steps that have an evaluation. */
-async function heldOut({ addon, run, environment }: Context, model: NativeModel, done: number): Promise<StepStats> {
-  const { every, during: k, instances, temperature } = run.config.evaluation;
+async function heldOut({ addon, run, environment, model, sampling }: Phase, done: number): Promise<StepStats> {
+  const { every, during: k, instances } = run.config.evaluation;
   if (every === 0 || done % every !== 0) return {};
-  const { points } = await evaluate(addon, model, environment, { k, instances, temperature, seed: run.config.seed });
+  const settings = { ...sampling, k, instances, seed: run.config.seed };
+  const { points } = await evaluate(addon, model, environment, settings);
   return Object.fromEntries(points.map((point) => [`quality@${point.k}`, point.quality]));
 }

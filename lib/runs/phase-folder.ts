@@ -7,6 +7,7 @@ import type { NativeModel } from '../native/addon.ts';
 import type { Batch, StepStats } from '../types.ts';
 import {
   type Checkpoint,
+  type CheckpointSettings,
   latestCheckpoint,
   saveCheckpoint,
   type SavedState,
@@ -70,7 +71,12 @@ export class PhaseFolder {
   }
 
   /** Saves all state after `step` steps, once. */
-  async save(step: number, model: NativeModel, curriculum: CurriculumState | null, keep: number): Promise<void> {
+  async save(
+    step: number,
+    model: NativeModel,
+    curriculum: CurriculumState | null,
+    settings: CheckpointSettings,
+  ): Promise<void> {
     if (step === this.#saved) return;
     this.#metrics.sync(); // the checkpoint must not be ahead of the lines it counts
     this.#timings.sync();
@@ -80,7 +86,7 @@ export class PhaseFolder {
       timingsBytes: this.#timings.bytes,
       failures: this.failures,
     };
-    await saveCheckpoint(this.#at('checkpoints'), model, curriculum, state, keep);
+    await saveCheckpoint(this.#at('checkpoints'), model, curriculum, state, settings);
     this.#saved = step;
   }
 

@@ -6,6 +6,7 @@ import { formatConfig, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { StrategyName } from '../curriculum/strategies.ts';
 import { UsageError } from '../errors.ts';
+import { withGenerationDefaults } from '../evaluation/sampling.ts';
 import { makeFolder, writeAtomically, writeJson } from './files.ts';
 
 const CONFIG = 'config.yaml';
@@ -16,7 +17,8 @@ export interface Run {
 }
 
 /** Creates the folder of a new run with its resolved configuration. */
-export function createRun(path: string, config: Config, facts: Record<string, unknown>): Run {
+export function createRun(path: string, wanted: Config, facts: Record<string, unknown>): Run {
+  const config = withGenerationDefaults(wanted);
   if (existsSync(join(path, CONFIG))) {
     throw new UsageError(`${path} already holds a run; go on with --resume ${path}, or choose another --out`);
   }

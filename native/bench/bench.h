@@ -24,4 +24,7 @@ struct BenchResult {
 // Throws for another name or a shape of another length, listing the known ones.
 BenchResult run_bench(Pool& pool, const std::string& op, const std::vector<int64_t>& shape, int64_t repeats);
 
+// Touches every cache line of a mapped file on all threads, dropping pages behind: how fast a mapped file can be read.
+BenchResult bench_mapped_file(Pool& pool, const std::string& path, int64_t repeats);
+
 }  // namespace exitrl

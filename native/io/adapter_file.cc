@@ -34,7 +34,8 @@ void load_adapter(const std::string& directory, const AdapterLayout& layout, flo
   for (const Tensor& tensor : file.tensors())
     if (!wanted.contains(tensor.name))
       invalid("tensor \"" + tensor.name + "\" belongs to no layer of this model that adapter_config.json adapts");
-  for (const Parameter& p : layout.parameters) read_floats(*file.find(p.name), path, slab + p.offset);
+  for (const Parameter& p : layout.parameters) file.read(*file.find(p.name), slab + p.offset);
+  file.check_size();
 }
 
 }  // namespace exitrl

@@ -1,9 +1,10 @@
-// Hugging Face folders: weights in (sharded or not), weights out, training state.
+// Hugging Face folders: weights in (sharded or not) and weights out.
 #pragma once
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/pool.h"
 #include "io/safetensors.h"
 #include "models/weights.h"
 
@@ -21,44 +22,40 @@ class Checkpoint {
   };
   Entry find(std::string_view name) const;
   std::vector<Entry> entries() const;
+  const std::vector<std::unique_ptr<SafetensorsFile>>& files() const { return files_; }
   const std::string& directory() const { return directory_; }
+
+  // The tensor of every parameter, in the order of `layout`. A missing tensor, another shape, a tensor without
+  // floating-point numbers or one that belongs to no parameter is an error that names it (rotary inv_freq buffers are
+  // ignored, as is the head of a tied model: see load_weights).
+  std::vector<Entry> match(const DecoderConfig& config, const Layout& layout) const;
 
  private:
   std::string directory_;
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
 };
 
-// Reads every parameter of `layout` into `slab`. A missing tensor, another shape or an unknown extra tensor is an error
-// that names it (rotary inv_freq buffers are ignored, as is lm_head.weight of a tied model when it equals the embedding).
-void load_weights(const std::string& directory, const DecoderConfig& config, const Layout& layout, float* slab);
-// Writes all parameters to one safetensors file (F32), atomically.
-void save_weights(const std::string& path, const ParameterList& list, const float* slab);
-
-// What a run needs beside the weights to go on bit for bit. Null: not there.
-struct TrainingState {
-  int64_t step = 0;
-  const float* exp_avg = nullptr;
-  const float* exp_avg_sq = nullptr;
-  const float* reference = nullptr;
-  bool reference_is_base = false;  // of an adapter: the weights without it
+// Where weights go: a slab of `layout.size` elements of this type.
+struct WeightTarget {
+  Dtype dtype;
+  std::byte* slab;
 };
-void save_state(const std::string& path, const ParameterList& list, const TrainingState& state);
 
-// A state file, checked against the parameters when opened: read() then cannot fail half way.
-class StateFile {
- public:
-  StateFile(const std::string& path, const ParameterList& list);
-  int64_t step() const { return step_; }
-  bool reference_is_base() const { return reference_is_base_; }
-  // part: "exp_avg", "exp_avg_sq" or "reference".
-  bool has(const std::string& part) const;
-  void read(const std::string& part, float* slab) const;
+// Reads every parameter into the slab: one pass over the mapped files, all threads, converting on the way, and pages that
+// were read stop counting as memory. Nothing is held twice. The head of a tied model must equal the embedding if it is
+// there. Returns the type that each parameter is saved in when nobody asks for another: that of its tensor (F32 for F64),
+// or what a checkpoint of training says its source had.
+std::vector<Dtype> load_weights(const Checkpoint& checkpoint, const DecoderConfig& config, const Layout& layout, Pool& pool, WeightTarget target);
 
- private:
-  const ParameterList& list_;
-  SafetensorsFile file_;
-  int64_t step_ = 0;
-  bool reference_is_base_ = false;
+struct SaveSettings {
+  std::vector<Dtype> dtypes;         // one for each parameter of the list: F32, F16 or BF16
+  // Not empty: what load_weights is to return for the file that is written, in its metadata.
+  std::vector<Dtype> source;
+  int64_t max_shard_bytes = 5'000'000'000;
 };
+// Writes DIR/NAME.safetensors, or, where that would hold more than max_shard_bytes (a larger tensor has a file of its own),
+// DIR/NAME-00001-of-0000N.safetensors and DIR/NAME.safetensors.index.json. Returns the names of the files. All files are
+// written under other names first and renamed at the end.
+std::vector<std::string> save_weights(const std::string& path, const ParameterList& list, const float* slab, const SaveSettings& settings);
 
 }  // namespace exitrl

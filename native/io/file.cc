@@ -29,33 +29,59 @@ std::atomic<unsigned> next_temporary{0};
 
 std::string read_file(const std::string& path) {
   const MappedFile file(path);
-  return {reinterpret_cast<const char*>(file.data()), file.size()};
+  std::string text(file.size(), '\0');
+  if (!text.empty()) file.read([&] { std::memcpy(text.data(), file.data(), text.size()); });
+  file.check_size();
+  return text;
 }
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
-  const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) cannot("open", path_);
+  fd_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) cannot("open", path_);
   struct stat info{};
   void* mapped = nullptr;
-  bool ok = fstat(fd, &info) == 0;
+  bool ok = fstat(fd_, &info) == 0;
   if (ok && !S_ISREG(info.st_mode)) {
     errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
     ok = false;
   }
   if (ok && info.st_size > 0) {
-    mapped = mmap(nullptr, size_t(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+    mapped = mmap(nullptr, size_t(info.st_size), PROT_READ, MAP_PRIVATE, fd_, 0);
     ok = mapped != MAP_FAILED;
+    if (ok) madvise(mapped, size_t(info.st_size), MADV_SEQUENTIAL);
   }
-  const int saved = errno;
-  close(fd);
-  errno = saved;
-  if (!ok) cannot("read", path_);
+  if (!ok) {
+    const int saved = errno;
+    close(fd_);
+    errno = saved;
+    cannot("read", path_);
+  }
   data_ = static_cast<const std::byte*>(mapped);
   size_ = size_t(info.st_size);
 }
 
 MappedFile::~MappedFile() {
   if (data_) munmap(const_cast<std::byte*>(data_), size_);
+  close(fd_);
+}
+
+void MappedFile::drop(const std::byte* begin, size_t bytes) const {
+  static const auto page = size_t(sysconf(_SC_PAGESIZE));
+  // The page at the end may hold the beginning of what is read next; the one at the beginning comes back if it is needed.
+  const size_t from = size_t(begin - data_) / page * page, to = size_t(begin - data_ + ptrdiff_t(bytes)) / page * page;
+  if (to > from) madvise(const_cast<std::byte*>(data_) + from, to - from, MADV_DONTNEED);
+}
+
+void MappedFile::check_size() const {
+  struct stat info{};
+  if (fstat(fd_, &info) != 0) cannot("read", path_);
+  if (size_t(info.st_size) != size_)
+    fail(ErrorCode::io, path_ + ": the file changed while it was read: it had " + std::to_string(size_) + " bytes and now has " + std::to_string(info.st_size));
+}
+
+void MappedFile::unreadable() const {
+  check_size();
+  fail(ErrorCode::io, path_ + ": a part of the file cannot be read: is its disk or its network share still there?");
 }
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {

@@ -4,11 +4,14 @@
 #include <memory>
 #include <string>
 
+#include "io/fault_guard.h"
+
 namespace exitrl {
 
 std::string read_file(const std::string& path);
 
-// A file mapped read-only.
+// A file mapped read-only, to be read once from front to back. Its pages can go away while they are read (somebody cuts
+// the file short, the disk fails), and touching such a page ends the process: read() is the way to touch them.
 class MappedFile {
  public:
   explicit MappedFile(std::string path);
@@ -19,8 +22,21 @@ class MappedFile {
   size_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
+  // Runs `body`, which reads mapped pages. One that cannot be read is Error(io) that names the file. `body` must neither
+  // allocate nor lock nor hold objects with destructors: it is left by a jump. Any thread.
+  template <class Body>
+  void read(Body&& body) const {
+    if (!survives_faults(data_, size_, body)) unreadable();
+  }
+  // Bytes that are done with: their pages stop counting as memory of this process.
+  void drop(const std::byte* begin, size_t bytes) const;
+  // Throws when the file is no longer as long as it was when it was mapped: its last page then reads as zeros.
+  void check_size() const;
+
  private:
+  [[noreturn]] void unreadable() const;
   std::string path_;
+  int fd_ = -1;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
 };
@@ -33,6 +49,7 @@ class AtomicFile {
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
+  const std::string& path() const { return path_; }
   void write(const void* data, size_t bytes);
   // fsync, rename, fsync of the folder: after a crash the file is the old one or the new one.
   void commit();

@@ -25,11 +25,20 @@ void write_string(std::string& out, const std::string& value) {
   out += '"';
 }
 
-template <class Number>
-void write_number(std::string& out, Number value) {
+void write_integer(std::string& out, int64_t value) {
+  char text[24];
+  out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
+// The fewest digits that read as the same number, with an exponent where Python writes one: 1000000.0, 1e-06.
+void write_real(std::string& out, double value) {
+  if (!std::isfinite(value)) fail(ErrorCode::internal, "JSON has no infinities and no NaN");
+  const double size = std::abs(value);
+  const auto format = size == 0 || (size >= 1e-4 && size < 1e16) ? std::chars_format::fixed : std::chars_format::scientific;
   char text[40];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  out.append(text, end);
+  const size_t begin = out.size();
+  out.append(text, std::to_chars(text, text + sizeof text, value, format).ptr);
+  if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";  // stays a real when read again
 }
 
 void write(std::string& out, const Value& value, int indent, int depth) {
@@ -39,14 +48,8 @@ void write(std::string& out, const Value& value, int indent, int depth) {
   switch (value.kind) {
     case Kind::null: out += "null"; break;
     case Kind::boolean: out += value.boolean ? "true" : "false"; break;
-    case Kind::integer: write_number(out, value.integer); break;
-    case Kind::real: {
-      if (!std::isfinite(value.number)) fail(ErrorCode::internal, "JSON has no infinities and no NaN");
-      const size_t begin = out.size();
-      write_number(out, value.number);
-      if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";  // stays a real when read again
-      break;
-    }
+    case Kind::integer: write_integer(out, value.integer); break;
+    case Kind::real: write_real(out, value.number); break;
     case Kind::string: write_string(out, value.string); break;
     case Kind::array:
       out += '[';

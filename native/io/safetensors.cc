@@ -14,14 +14,6 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // the reference implementation's limit
 
-struct Spec {
-  Dtype dtype;
-  const char* name;
-  size_t size;
-};
-constexpr Spec kDtypes[] = {{Dtype::f64, "F64", 8},   {Dtype::f32, "F32", 4}, {Dtype::f16, "F16", 2}, {Dtype::bf16, "BF16", 2},
-                            {Dtype::i64, "I64", 8},   {Dtype::i32, "I32", 4}, {Dtype::u8, "U8", 1},   {Dtype::boolean, "BOOL", 1}};
-
 [[noreturn]] void invalid(const std::string& path, const std::string& what) { fail(ErrorCode::invalid_file, path + ": " + what); }
 
 struct Range {
@@ -39,15 +31,14 @@ class HeaderReader {
       if (key != "dtype" && key != "shape" && key != "data_offsets") invalid_tensor(name, "unknown key \"" + key + "\"");
     Tensor tensor;
     tensor.name = name;
-    const Spec& spec = dtype(name, entry);
-    tensor.dtype = spec.dtype;
+    tensor.dtype = dtype(name, entry);
     tensor.count = shape(name, entry, tensor.shape);
     const auto [begin, end] = offsets(name, entry);
     uint64_t bytes;
-    if (__builtin_mul_overflow(uint64_t(tensor.count), uint64_t(spec.size), &bytes) || bytes > uint64_t(INT64_MAX))
+    if (__builtin_mul_overflow(uint64_t(tensor.count), uint64_t(size_of(tensor.dtype)), &bytes) || bytes > uint64_t(INT64_MAX))
       invalid_tensor(name, "shape " + shape_text(tensor.shape) + " is too large");
     if (end - begin != bytes)
-      invalid_tensor(name, std::string(spec.name) + shape_text(tensor.shape) + " needs " + std::to_string(bytes) +
+      invalid_tensor(name, std::string(exitrl::name(tensor.dtype)) + shape_text(tensor.shape) + " needs " + std::to_string(bytes) +
                                " bytes, data_offsets give " + std::to_string(end - begin));
     tensor.data = data + begin;
     ranges_.push_back({begin, end, ranges_.size()});
@@ -76,11 +67,11 @@ class HeaderReader {
     invalid(path_, "tensor \"" + name + "\": " + what);
   }
 
-  const Spec& dtype(const std::string& name, const json::Value& entry) const {
+  Dtype dtype(const std::string& name, const json::Value& entry) const {
     const json::Value* value = entry.find("dtype");
     if (!value || value->kind != json::Kind::string) invalid_tensor(name, "dtype is missing");
-    for (const Spec& spec : kDtypes)
-      if (value->string == spec.name) return spec;
+    Dtype found;
+    if (find_dtype(value->string, found) && value->string == exitrl::name(found)) return found;
     invalid_tensor(name, "dtype " + value->string + " is not supported (F64, F32, F16, BF16, I64, I32, U8, BOOL are)");
   }
 
@@ -116,9 +107,6 @@ class HeaderReader {
 
 }  // namespace
 
-const char* name(Dtype dtype) { return kDtypes[size_t(dtype)].name; }
-size_t size_of(Dtype dtype) { return kDtypes[size_t(dtype)].size; }
-
 std::string shape_text(const std::vector<int64_t>& shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
@@ -128,10 +116,11 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
   uint64_t length = 0;
   if (file_.size() < 8) invalid(path, "not a safetensors file: it has " + std::to_string(file_.size()) + " bytes");
-  std::memcpy(&length, file_.data(), 8);
+  file_.read([&] { std::memcpy(&length, file_.data(), 8); });
   if (length > kMaxHeader) invalid(path, "not a safetensors file: the header would have " + std::to_string(length) + " bytes");
   if (length > file_.size() - 8) invalid(path, "the header ends after the file: the file is truncated");
-  const std::string_view text(reinterpret_cast<const char*>(file_.data()) + 8, size_t(length));
+  std::string text(size_t(length), '\0');
+  file_.read([&] { std::memcpy(text.data(), file_.data() + 8, text.size()); });
   if (text.empty() || text[0] != '{') invalid(path, "not a safetensors file: the header does not start with {");
   const json::Value header = json::parse(text, path + " (header)");
 
@@ -158,38 +147,21 @@ const Tensor* SafetensorsFile::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &tensors_[found->second];
 }
 
-void write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  json::Value header = json::object({});
-  if (!metadata.empty()) {
-    json::Value entries = json::object({});
-    for (const auto& [key, value] : metadata) entries.members.emplace_back(key, json::text(value));
-    header.members.emplace_back("__metadata__", std::move(entries));
-  }
-  int64_t at = 0;
-  std::vector<size_t> sizes;
-  for (const auto& tensor : tensors) {
-    int64_t bytes = sizeof(float);
-    json::Value shape, offsets;
-    shape.kind = offsets.kind = json::Kind::array;
-    for (const int64_t size : tensor.shape) {
-      bytes *= size;
-      shape.items.push_back(json::integer(size));
-    }
-    offsets.items = {json::integer(at), json::integer(at + bytes)};
-    header.members.emplace_back(tensor.name, json::object({{"dtype", json::text("F32")}, {"shape", shape}, {"data_offsets", offsets}}));
-    sizes.push_back(size_t(bytes));
-    at += bytes;
-  }
-  std::string text = json::dump(header);
-  text.append((8 - text.size() % 8) % 8, ' ');  // keeps the data aligned
+void SafetensorsFile::read(const Tensor& tensor, int64_t begin, int64_t count, Dtype to, std::byte* out) const {
+  if (!is_float(tensor.dtype)) invalid(path(), "tensor \"" + tensor.name + "\" holds " + name(tensor.dtype) + ", expected floating-point numbers");
+  const std::byte* in = tensor.data + size_t(begin) * size_of(tensor.dtype);
+  bool fits = true;
+  file_.read([&] { fits = convert(tensor.dtype, in, to, out, count); });
+  if (!fits) invalid(path(), "tensor \"" + tensor.name + "\" has a number that " + name(to) + " cannot hold");
+}
 
-  AtomicFile file(path);
-  const uint64_t length = text.size();
-  file.write(&length, sizeof length);
-  file.write(text.data(), text.size());
-  for (size_t i = 0; i < tensors.size(); ++i) file.write(tensors[i].data, sizes[i]);
-  file.commit();
+void SafetensorsFile::read_bytes(const Tensor& tensor, std::byte* out) const {
+  const size_t bytes = size_t(tensor.count) * size_of(tensor.dtype);
+  if (bytes > 0) file_.read([&] { std::memcpy(out, tensor.data, bytes); });
+}
+
+void SafetensorsFile::drop(const Tensor& tensor, int64_t begin, int64_t count) const {
+  file_.drop(tensor.data + size_t(begin) * size_of(tensor.dtype), size_t(count) * size_of(tensor.dtype));
 }
 
 }  // namespace exitrl

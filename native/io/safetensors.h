@@ -7,13 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "io/dtype.h"
 #include "io/file.h"
 
 namespace exitrl {
-
-enum class Dtype { f64, f32, f16, bf16, i64, i32, u8, boolean };
-const char* name(Dtype dtype);  // as the header spells it: F64, F32, ...
-size_t size_of(Dtype dtype);
 
 struct Tensor {
   std::string name;
@@ -29,9 +26,21 @@ class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::string& path);
   const std::string& path() const { return file_.path(); }
+  size_t size() const { return file_.size(); }
   const std::vector<Tensor>& tensors() const { return tensors_; }
   const Tensor* find(std::string_view name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+  // Elements [begin, begin + count) of a floating-point tensor, converted to `out` (io/dtype.h). Other types, a number that
+  // `to` cannot hold and a file that can no longer be read are errors. Any thread.
+  void read(const Tensor& tensor, int64_t begin, int64_t count, Dtype to, std::byte* out) const;
+  void read(const Tensor& tensor, float* out) const { read(tensor, 0, tensor.count, Dtype::f32, reinterpret_cast<std::byte*>(out)); }
+  // The same without conversion, for any type.
+  void read_bytes(const Tensor& tensor, std::byte* out) const;
+  // The pages of these elements will not be read again.
+  void drop(const Tensor& tensor, int64_t begin, int64_t count) const;
+  // After reading: throws when the file was cut short or grew meanwhile.
+  void check_size() const { file_.check_size(); }
 
  private:
   MappedFile file_;
@@ -40,15 +49,15 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// Widens F16, BF16 and F32 exactly to `out` (count floats); F64 is rounded. Other types are an error.
-void read_floats(const Tensor& tensor, const std::string& path, float* out);
-
 struct TensorSource {
   std::string name;
   std::vector<int64_t> shape;
   const float* data;
+  Dtype dtype = Dtype::f32;  // as it is written: F32, F16 or BF16
 };
-// Writes F32 tensors in the given order, atomically (io/file.h).
+// Writes tensors in the given order; a number that its tensor's type cannot hold is an error that names the tensor.
+void write_safetensors(AtomicFile& file, const std::vector<TensorSource>& tensors, const std::map<std::string, std::string>& metadata);
+// The same to `path`, atomically (io/file.h).
 void write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -11,6 +11,8 @@
 
 namespace exitrl {
 
+struct NameMap;
+
 struct DecoderConfig {
   std::string family;          // model_type: llama, qwen2, qwen3, mistral, gemma
   int64_t V = 0, C = 0, L = 0, H = 0, K = 0, D = 0, F = 0;   // see core/legend.h
@@ -27,7 +29,9 @@ struct DecoderConfig {
   bool tied = false;           // the head is the embedding
   float initializer_range = 0.02f;
   std::vector<int64_t> windows;  // (L) sliding window of each layer, 0: full attention
-  std::string json;            // config.json in the newer keys, whatever it was read from
+  const NameMap* names = nullptr;  // of the family's tensors
+  std::string dtype = "float32";   // what the checkpoint says its tensors are; the tensors themselves have the last word
+  std::string json;            // config.json in both generations of keys, whatever it was read from; its dtype is float32
   Precision precision = Precision::f32;  // of linear layers: a choice of the run, not of the checkpoint
 
   int64_t qkv_width() const { return (H + 2 * K) * D; }
@@ -35,5 +39,7 @@ struct DecoderConfig {
 
 // Parses config.json (older and newer keys). Throws Error(invalid_file) that names `origin` and the key.
 DecoderConfig parse_config(const std::string& json, const std::string& origin);
+// DecoderConfig::json for tensors of another type: "bfloat16", ...
+std::string config_json(const DecoderConfig& config, const std::string& dtype);
 
 }  // namespace exitrl

@@ -56,8 +56,20 @@ const json::Value& ConfigReader::object(const char* key) const {
   return *v;
 }
 
+void ConfigReader::layer_types_are(const std::string& kind) const {
+  const json::Value* types = value("layer_types");
+  if (!types) return;
+  if (types->kind != json::Kind::array) invalid("layer_types", std::string("must be a list, it is ") + json::name(types->kind));
+  for (const json::Value& type : types->items)
+    if (type.kind != json::Kind::string || type.string != kind)
+      unsupported("layer_types entry " + (type.kind == json::Kind::string ? "\"" + type.string + "\"" : std::string(json::name(type.kind))) + " in a model of this type");
+}
+
 void ConfigReader::windows_by_layer(DecoderConfig& config) const {
-  const bool sliding = flag("use_sliding_window", false) && has("sliding_window");
+  // Null is a window of none, absence an oversight.
+  const bool wanted = flag("use_sliding_window", false);
+  if (wanted && !root_.find("sliding_window")) invalid("sliding_window", "is missing, but use_sliding_window is true");
+  const bool sliding = wanted && has("sliding_window");
   const json::Value* types = value("layer_types");
   if (!types) {
     if (!sliding) return;

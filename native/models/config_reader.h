@@ -29,6 +29,9 @@ class ConfigReader {
 
   // Qwen's way to say which layers slide: layer_types, or use_sliding_window with max_window_layers.
   void windows_by_layer(DecoderConfig& config) const;
+  // layer_types, where it is there, may list nothing but this kind.
+  void layer_types_are(const std::string& kind) const;
+  void full_attention_only() const { layer_types_are("full_attention"); }
 
  private:
   const json::Value& root_;

@@ -28,11 +28,8 @@ void fill_uniform(float* out, int64_t n, double bound, uint64_t seed, uint64_t s
   }
 }
 
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-bool is_norm(const Parameter& p) { return ends_with(p.name, "norm.weight"); }
+// Vectors are norms and biases.
+bool is_norm(const Parameter& p) { return p.kind == Parameter::Kind::vector && p.name.ends_with(".weight"); }
 
 }  // namespace
 
@@ -48,7 +45,7 @@ void initialise(const DecoderConfig& config, const Layout& layout, uint64_t seed
 void initialise(const AdapterLayout& layout, uint64_t seed, float* slab) {
   for (size_t i = 0; i < layout.parameters.size(); ++i) {
     const Parameter& p = layout.parameters[i];
-    if (ends_with(p.name, "lora_A.weight")) fill_uniform(slab + p.offset, p.size, 1.0 / std::sqrt(double(p.shape[1])), seed, i);
+    if (p.name.ends_with("lora_A.weight")) fill_uniform(slab + p.offset, p.size, 1.0 / std::sqrt(double(p.shape[1])), seed, i);
     else std::fill_n(slab + p.offset, p.size, 0.0f);
   }
 }

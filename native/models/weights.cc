@@ -1,5 +1,7 @@
 #include "models/weights.h"
 
+#include "models/names.h"
+
 namespace exitrl {
 namespace {
 
@@ -30,59 +32,61 @@ Layout make_layout(const DecoderConfig& c) {
   const int64_t q = c.H * c.D, kv = c.K * c.D;
 
   out.embedding = cursor.take(c.V * c.C);
-  add("model.embed_tokens.weight", {c.V, c.C}, out.embedding, Kind::embedding);
+  const NameMap& names = *c.names;
+  add(names.embedding, {c.V, c.C}, out.embedding, Kind::embedding);
   for (int64_t l = 0; l < c.L; ++l) {
     LayerLayout at{};
-    const std::string layer = "model.layers." + std::to_string(l) + ".";
+    const auto weight = [&](const char* part) { return names.layer(l, part, "weight"); };
+    const auto bias = [&](const char* part) { return names.layer(l, part, "bias"); };
     at.input_norm = cursor.take(c.C);
-    add(layer + "input_layernorm.weight", {c.C}, at.input_norm, Kind::vector);
+    add(weight(names.input_norm), {c.C}, at.input_norm, Kind::vector);
 
     at.qkv = cursor.take(c.qkv_width() * c.C);
-    add(layer + "self_attn.q_proj.weight", {q, c.C}, at.qkv, Kind::matrix);
-    add(layer + "self_attn.k_proj.weight", {kv, c.C}, at.qkv + q * c.C, Kind::matrix);
-    add(layer + "self_attn.v_proj.weight", {kv, c.C}, at.qkv + (q + kv) * c.C, Kind::matrix);
+    add(weight(names.q), {q, c.C}, at.qkv, Kind::matrix);
+    add(weight(names.k), {kv, c.C}, at.qkv + q * c.C, Kind::matrix);
+    add(weight(names.v), {kv, c.C}, at.qkv + (q + kv) * c.C, Kind::matrix);
     if (c.qkv_bias) {
       at.qkv_bias = cursor.take(c.qkv_width());
-      add(layer + "self_attn.q_proj.bias", {q}, at.qkv_bias, Kind::vector);
-      add(layer + "self_attn.k_proj.bias", {kv}, at.qkv_bias + q, Kind::vector);
-      add(layer + "self_attn.v_proj.bias", {kv}, at.qkv_bias + q + kv, Kind::vector);
+      add(bias(names.q), {q}, at.qkv_bias, Kind::vector);
+      add(bias(names.k), {kv}, at.qkv_bias + q, Kind::vector);
+      add(bias(names.v), {kv}, at.qkv_bias + q + kv, Kind::vector);
     }
     if (c.qk_norm) {
       at.q_norm = cursor.take(c.D);
-      add(layer + "self_attn.q_norm.weight", {c.D}, at.q_norm, Kind::vector);
+      add(weight(names.q_norm), {c.D}, at.q_norm, Kind::vector);
       at.k_norm = cursor.take(c.D);
-      add(layer + "self_attn.k_norm.weight", {c.D}, at.k_norm, Kind::vector);
+      add(weight(names.k_norm), {c.D}, at.k_norm, Kind::vector);
     }
     at.o = cursor.take(c.C * q);
-    add(layer + "self_attn.o_proj.weight", {c.C, q}, at.o, Kind::matrix);
+    add(weight(names.o), {c.C, q}, at.o, Kind::matrix);
     if (c.output_bias) {
       at.o_bias = cursor.take(c.C);
-      add(layer + "self_attn.o_proj.bias", {c.C}, at.o_bias, Kind::vector);
+      add(bias(names.o), {c.C}, at.o_bias, Kind::vector);
     }
     at.post_norm = cursor.take(c.C);
-    add(layer + "post_attention_layernorm.weight", {c.C}, at.post_norm, Kind::vector);
+    add(weight(names.post_norm), {c.C}, at.post_norm, Kind::vector);
 
     at.gate_up = cursor.take(2 * c.F * c.C);
-    add(layer + "mlp.gate_proj.weight", {c.F, c.C}, at.gate_up, Kind::matrix);
-    add(layer + "mlp.up_proj.weight", {c.F, c.C}, at.gate_up + c.F * c.C, Kind::matrix);
+    add(weight(names.gate), {c.F, c.C}, at.gate_up, Kind::matrix);
+    add(weight(names.up), {c.F, c.C}, at.gate_up + c.F * c.C, Kind::matrix);
     at.down = cursor.take(c.C * c.F);
-    add(layer + "mlp.down_proj.weight", {c.C, c.F}, at.down, Kind::matrix);
+    add(weight(names.down), {c.C, c.F}, at.down, Kind::matrix);
     if (c.mlp_bias) {
       at.gate_up_bias = cursor.take(2 * c.F);
-      add(layer + "mlp.gate_proj.bias", {c.F}, at.gate_up_bias, Kind::vector);
-      add(layer + "mlp.up_proj.bias", {c.F}, at.gate_up_bias + c.F, Kind::vector);
+      add(bias(names.gate), {c.F}, at.gate_up_bias, Kind::vector);
+      add(bias(names.up), {c.F}, at.gate_up_bias + c.F, Kind::vector);
       at.down_bias = cursor.take(c.C);
-      add(layer + "mlp.down_proj.bias", {c.C}, at.down_bias, Kind::vector);
+      add(bias(names.down), {c.C}, at.down_bias, Kind::vector);
     }
     out.layers.push_back(at);
   }
   out.final_norm = cursor.take(c.C);
-  add("model.norm.weight", {c.C}, out.final_norm, Kind::vector);
+  add(names.final_norm, {c.C}, out.final_norm, Kind::vector);
   if (c.tied) {
     out.head = out.embedding;
   } else {
     out.head = cursor.take(c.V * c.C);
-    add("lm_head.weight", {c.V, c.C}, out.head, Kind::head);
+    add(names.head, {c.V, c.C}, out.head, Kind::head);
   }
   out.size = cursor.at;
   return out;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "napi/memory_plan.h"
 #include "napi/napi_support.h"
 #include "napi/settings.h"
 
@@ -21,7 +22,8 @@ WeightSet weight_set(const Napi::CallbackInfo& info, size_t i) {
   fail(ErrorCode::invalid_argument, "no set of weights is called \"" + text + "\"; there are policy, reference, gradient, exp_avg, exp_avg_sq");
 }
 
-Napi::Array to_js(Napi::Env env, const ParameterList& list) {
+// `dtypes`: of the parameters as they are saved; null: F32 all.
+Napi::Array to_js(Napi::Env env, const ParameterList& list, const std::vector<Dtype>* dtypes) {
   auto out = Napi::Array::New(env, list.parameters.size());
   for (uint32_t i = 0; i < list.parameters.size(); ++i) {
     const Parameter& parameter = list.parameters[i];
@@ -30,10 +32,17 @@ Napi::Array to_js(Napi::Env env, const ParameterList& list) {
     auto entry = Napi::Object::New(env);
     entry.Set("name", parameter.name);
     entry.Set("shape", shape);
+    entry.Set("dtype", name(dtypes ? (*dtypes)[i] : Dtype::f32));
     out[i] = entry;
   }
   return out;
 }
+
+constexpr std::pair<const char*, ModelState::SaveAs> kSaveAs[] = {{"source", ModelState::SaveAs::source},
+                                                                   {"master", ModelState::SaveAs::master},
+                                                                   {"float32", ModelState::SaveAs::f32},
+                                                                   {"bfloat16", ModelState::SaveAs::bf16},
+                                                                   {"float16", ModelState::SaveAs::f16}};
 
 // Marks the external that constructs a model: JavaScript cannot make one.
 constexpr napi_type_tag kTag{0x2d1f8a7704be4c9e, 0x9a60d3c5e1187b42};
@@ -68,6 +77,7 @@ Napi::Function Model::define(Napi::Env env) {
                       InstanceAccessor<&Model::checked<&Model::adapter>>("adapter"),
                       InstanceAccessor<&Model::checked<&Model::has_reference>>("hasReference"),
                       InstanceAccessor<&Model::checked<&Model::step>, &Model::set_step>("step"),
+                      InstanceMethod<&Model::checked<&Model::config_as>>("configAs"),
                       InstanceMethod<&Model::checked<&Model::read>>("read"),
                       InstanceMethod<&Model::checked<&Model::write>>("write"),
                       InstanceMethod<&Model::checked<&Model::zero_gradients>>("zeroGradients"),
@@ -110,17 +120,6 @@ Napi::Value Model::open(Napi::Env env, std::function<Handle(SharedPool)> make) {
   });
 }
 
-namespace {
-
-// The optional last argument of createModel() and loadModel().
-Precision precision_option(const Napi::Value& options) {
-  if (options.IsUndefined()) return Precision::f32;
-  constexpr std::pair<const char*, Precision> kDtypes[] = {{"float32", Precision::f32}, {"bfloat16", Precision::bf16}};
-  return Fields(options, "options").word("dtype", kDtypes);
-}
-
-}  // namespace
-
 Napi::Value Model::create(const Napi::CallbackInfo& info) {
   const std::string config = string_argument(info, 0, "configJson");
   const auto seed = uint64_t(integer_argument(info[1], "seed", 0, kMaxSafeInteger));
@@ -155,14 +154,24 @@ Napi::Value Model::submit(Napi::Env env, const std::vector<Napi::Object>& pins, 
 
 Napi::Value Model::config(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), state()->decoder.config.json); }
 
-Napi::Value Model::parameters(const Napi::CallbackInfo& info) { return to_js(info.Env(), state()->decoder.layout); }
+ModelState::SaveAs Model::save_as(const Napi::Value& value, const char* argument) {
+  for (const auto& [word, as] : kSaveAs)
+    if (value.IsString() && value.As<Napi::String>().Utf8Value() == word) return as;
+  fail(ErrorCode::invalid_argument, std::string(argument) + " must be source, master, float32, bfloat16 or float16, it is " + describe(value));
+}
+
+Napi::Value Model::config_as(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), state()->config_json(save_as(info[0], "dtype")));
+}
+
+Napi::Value Model::parameters(const Napi::CallbackInfo& info) { return to_js(info.Env(), state()->decoder.layout, &state()->dtypes); }
 
 Napi::Value Model::adapter(const Napi::CallbackInfo& info) {
   const Adapter* adapter = idle_state("adapter").adapter();
   if (!adapter) return info.Env().Null();
   auto out = Napi::Object::New(info.Env());
   out.Set("config", adapter->layout->config.json());
-  out.Set("parameters", to_js(info.Env(), *adapter->layout));
+  out.Set("parameters", to_js(info.Env(), *adapter->layout, nullptr));
   out.Set("parameterCount", double(adapter->layout->count));
   return out;
 }
@@ -209,16 +218,8 @@ Napi::Value Model::zero_gradients(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Model::plan(const Napi::CallbackInfo& info) {
-  const Fields request(info[0], "request");
-  GenerateSettings generate;
-  const int64_t prompts = request.integer("prompts", 1, 1 << 24), prompt_tokens = request.integer("promptTokens", 1, 1 << 24);
-  generate.samples_per_prompt = request.integer("samplesPerPrompt", 1, 1 << 24);
-  generate.max_new_tokens = request.integer("newTokens", 1, 1 << 24);
-  generate.max_running = request.integer("maxRunning", 1, 1 << 24);
-  generate.prefill_tokens = request.integer("prefillTokens", 1, 1 << 24);
-  generate.keep_prefixes = request.boolean("keepPrefixes");
-  require(prompts * prompt_tokens <= INT32_MAX, "request.prompts * request.promptTokens is more than one batch can hold (2^31 - 1 tokens)");
-  return to_js(info.Env(), state()->plan(prompts, prompt_tokens, generate, train_settings(info[0]), request.boolean("reference")));
+  const Adapter* const adapter = state()->adapter();
+  return to_js(info.Env(), plan_memory(state()->decoder, adapter ? adapter->layout.get() : nullptr, plan_request(info[0])));
 }
 
 // Jobs that were started hold the state too: they finish, then its memory goes.

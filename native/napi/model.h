@@ -24,6 +24,8 @@ class Model : public Napi::ObjectWrap<Model> {
   static Napi::Value open(Napi::Env env, std::function<std::shared_ptr<ModelState>(SharedPool)> make);
 
   Napi::Value config(const Napi::CallbackInfo& info);
+  static ModelState::SaveAs save_as(const Napi::Value& value, const char* name);
+  Napi::Value config_as(const Napi::CallbackInfo& info);
   Napi::Value parameters(const Napi::CallbackInfo& info);
   Napi::Value parameter_count(const Napi::CallbackInfo& info);
   Napi::Value adapter(const Napi::CallbackInfo& info);

@@ -158,9 +158,11 @@ Napi::Value Model::update_reference(const Napi::CallbackInfo& info) {
 Napi::Value Model::save_weights(const Napi::CallbackInfo& info) {
   state();
   const std::string path = string_argument(info, 0, "path");
-  return submit(info.Env(), {}, {}, [path](ModelState& model, std::stop_token) -> Executor::Convert {
-    model.save_weights(path);
-    return undefined;
+  const Fields options(info[1].IsUndefined() ? Napi::Value(Napi::Object::New(info.Env())) : info[1], "options");
+  const auto as = options.value("dtype").IsUndefined() ? ModelState::SaveAs::source : save_as(options.value("dtype"), "options.dtype");
+  const int64_t shard = options.value("maxShardBytes").IsUndefined() ? kMaxSafeInteger : options.integer("maxShardBytes", 1, kMaxSafeInteger);
+  return submit(info.Env(), {}, {}, [=](ModelState& model, std::stop_token) -> Executor::Convert {
+    return [files = model.save_weights(path, as, shard)](Napi::Env env) -> Napi::Value { return strings(env, files); };
   });
 }
 

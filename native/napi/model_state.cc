@@ -1,11 +1,13 @@
 #include "napi/model_state.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/status.h"
 #include "io/adapter_file.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
+#include "io/training_state.h"
 #include "models/initialise.h"
 #include "ops/norm/norm.h"
 
@@ -14,6 +16,9 @@ namespace exitrl {
 ModelState::ModelState(DecoderConfig config, std::shared_ptr<std::optional<Pool>> shared)
     : shared_pool_(std::move(shared)), decoder(std::move(config)), pool(**shared_pool_), trainer(decoder, pool), engine(decoder, pool) {
   policy_ = std::make_unique<Policy>(decoder.config, decoder.layout);
+  Dtype dtype;
+  const bool stored = find_dtype(decoder.config.dtype, dtype) && (dtype == Dtype::bf16 || dtype == Dtype::f16);
+  dtypes.assign(decoder.layout.parameters.size(), stored ? dtype : Dtype::f32);
 }
 
 namespace {
@@ -34,7 +39,8 @@ std::shared_ptr<ModelState> ModelState::create(const std::string& config, uint64
 std::shared_ptr<ModelState> ModelState::load(const std::string& directory, Precision precision, std::shared_ptr<std::optional<Pool>> pool) {
   const std::string path = directory + "/config.json";
   auto model = std::make_shared<ModelState>(with_precision(parse_config(read_file(path), path), precision), std::move(pool));
-  load_weights(directory, model->decoder.config, model->decoder.layout, model->policy_->slab.data());
+  const WeightTarget target{Dtype::f32, reinterpret_cast<std::byte*>(model->policy_->slab.data())};
+  model->dtypes = load_weights(Checkpoint(directory), model->decoder.config, model->decoder.layout, model->pool, target);
   model->directory_ = directory;
   return model;
 }
@@ -119,7 +125,7 @@ void ModelState::attach(std::unique_ptr<Adapter> made) {
 
 void ModelState::save_adapter(const std::string& path) {
   require(adapter_ != nullptr, "the model has no adapter; saveWeights() saves its weights");
-  exitrl::save_weights(path, *adapter_->layout, adapter_->slab.data());
+  exitrl::save_weights(path, *adapter_->layout, adapter_->slab.data(), {std::vector<Dtype>(adapter_->layout->parameters.size(), Dtype::f32), {}});
 }
 
 void ModelState::merge_adapter() {
@@ -163,9 +169,24 @@ void ModelState::update_reference(double alpha) {
   has_reference = true;
 }
 
-void ModelState::save_weights(const std::string& path) {
+std::vector<Dtype> ModelState::saved_as(SaveAs as) const {
+  if (as == SaveAs::source) return dtypes;
+  return std::vector<Dtype>(dtypes.size(), as == SaveAs::bf16 ? Dtype::bf16 : as == SaveAs::f16 ? Dtype::f16 : Dtype::f32);
+}
+
+std::vector<std::string> ModelState::save_weights(const std::string& path, SaveAs as, int64_t max_shard_bytes) const {
   require(!adapter_, "the model has an adapter: saveAdapter() saves it, mergeAdapter() adds it to the weights");
-  exitrl::save_weights(path, decoder.layout, policy_->slab.data());
+  SaveSettings settings{saved_as(as), {}, max_shard_bytes};
+  if (as == SaveAs::master && settings.dtypes != dtypes) settings.source = dtypes;
+  return exitrl::save_weights(path, decoder.layout, policy_->slab.data(), settings);
+}
+
+std::string ModelState::config_json(SaveAs as) const {
+  const auto saved = saved_as(as);
+  std::map<Dtype, int64_t> numbers;
+  for (size_t i = 0; i < saved.size(); ++i) numbers[saved[i]] += decoder.layout.parameters[i].size;
+  const auto most = std::max_element(numbers.begin(), numbers.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return exitrl::config_json(decoder.config, torch_name(most->first));
 }
 
 void ModelState::save_state(const std::string& path) {
@@ -200,25 +221,6 @@ void ModelState::load_state(const std::string& path) {
     reference_stale_ = true;
   }
   has_reference = file.has("reference") || file.reference_is_base();
-}
-
-MemorySegments ModelState::plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train,
-                                bool with_reference) const {
-  const int64_t weights = decoder.layout.size * int64_t(sizeof(float)) + PackedWeights::bytes(decoder.config);
-  MemorySegments segments{{"policy weights", weights}};
-  const AdapterLayout* const layout = adapter_ ? adapter_->layout.get() : nullptr;
-  if (layout) {
-    const int64_t bytes = (layout->size + layout->packed_size) * int64_t(sizeof(float));
-    segments.push_back({"adapter", bytes});
-    if (with_reference) segments.push_back({"adapter of the reference", bytes});  // once it moves; before, it has none
-  } else if (with_reference) {
-    segments.push_back({"reference weights", weights});
-  }
-  for (auto& segment : Trainer::plan(decoder, prompts, generate.samples_per_prompt, prompt_tokens, generate.max_new_tokens, train.micro_batch_tokens,
-                                      train.recompute, layout))
-    segments.push_back({"train: " + segment.name, segment.bytes});
-  for (auto& segment : Engine::plan(decoder, prompts, prompt_tokens, generate, layout)) segments.push_back({"generate: " + segment.name, segment.bytes});
-  return segments;
 }
 
 }  // namespace exitrl

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/pool.h"
+#include "io/dtype.h"
 #include "models/decoder.h"
 #include "rollout/engine.h"
 #include "train/trainer.h"
@@ -45,15 +46,20 @@ class ModelState {
   UpdateMetrics update(const OptimizerSettings& settings);
   // reference = alpha policy + (1 - alpha) reference, of an adapter A and B each; the first call copies.
   void update_reference(double alpha);
-  void save_weights(const std::string& path);
+  // Which types the tensors of a file have: those of the checkpoint the model came from; F32 with a note of these, for
+  // training to go on from; or this one for all.
+  enum class SaveAs { source, master, f32, bf16, f16 };
+  std::vector<std::string> save_weights(const std::string& path, SaveAs as, int64_t max_shard_bytes) const;
+  // config.json for such a file. Its one dtype is that of most numbers.
+  std::string config_json(SaveAs as) const;
   void save_state(const std::string& path);
   void load_state(const std::string& path);
-  MemorySegments plan(int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings& train, bool with_reference) const;
 
  private:
   std::unique_ptr<Adapter> make_adapter(const std::string& config, const std::string& origin) const;
   void attach(std::unique_ptr<Adapter> adapter);
   float* slab(WeightSet set, bool of_adapter);
+  std::vector<Dtype> saved_as(SaveAs as) const;
 
   std::shared_ptr<std::optional<Pool>> shared_pool_;
   std::unique_ptr<Adapter> adapter_, reference_adapter_;
@@ -66,6 +72,8 @@ class ModelState {
   Pool& pool;
   Trainer trainer;
   Engine engine;
+  // (parameters) what each was loaded from, and is saved as
+  std::vector<Dtype> dtypes;
   // For getters on the JavaScript thread while a job runs.
   std::atomic<bool> has_reference{false};
   std::atomic<int64_t> step{0};

@@ -30,9 +30,12 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   expose<release>(exports, "release");
   expose<read_safetensors>(exports, "readSafetensors");
   expose<bench>(exports, "bench");
+  expose<bench_file>(exports, "benchFile");
   expose<policy_loss>(exports, "policyLoss");
   expose<filtered>(exports, "filteredDistribution");
   expose<inspect_column>(exports, "inspectColumn");
+  expose<inspect_checkpoint>(exports, "inspectCheckpoint");
+  expose<plan_model>(exports, "planModel");
   return exports;
 }
 

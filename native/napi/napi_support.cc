@@ -108,4 +108,10 @@ int64_t integer_argument(const Napi::Value& value, const char* name, int64_t low
   return int64_t(number);
 }
 
+Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
+  auto list = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) list[i] = Napi::String::New(env, values[i]);
+  return list;
+}
+
 }  // namespace exitrl

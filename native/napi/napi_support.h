@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "core/status.h"
 
@@ -82,6 +83,8 @@ inline Napi::Float32Array floats_argument(const Napi::Value& value, const char* 
 inline Napi::Int32Array ints_argument(const Napi::Value& value, const char* name) {
   return array_argument<Napi::Int32Array>(value, name, napi_int32_array, "an Int32Array");
 }
+
+Napi::Array strings(Napi::Env env, const std::vector<std::string>& values);
 
 constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
 

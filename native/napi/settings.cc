@@ -94,6 +94,12 @@ OptimizerSettings optimizer_settings(const Napi::Value& value) {
 
 SamplingSettings sampling_settings(const Napi::Value& value) { return sampling(Fields(value, "settings")); }
 
+Precision precision_option(const Napi::Value& options) {
+  if (options.IsUndefined()) return Precision::f32;
+  constexpr std::pair<const char*, Precision> kDtypes[] = {{"float32", Precision::f32}, {"bfloat16", Precision::bf16}};
+  return Fields(options, "options").word("dtype", kDtypes);
+}
+
 GenerateSettings generate_settings(const Napi::Value& value) {
   const Fields fields(value, "settings");
   GenerateSettings s;

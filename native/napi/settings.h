@@ -11,6 +11,8 @@ namespace exitrl {
 LossSettings loss_settings(const Napi::Value& value);
 TrainSettings train_settings(const Napi::Value& value);
 OptimizerSettings optimizer_settings(const Napi::Value& value);
+// ModelOptions: the optional last argument of createModel(), loadModel() and planModel().
+Precision precision_option(const Napi::Value& options);
 GenerateSettings generate_settings(const Napi::Value& value);
 // The filters alone: temperature, topK, topP, minP, repetitionPenalty.
 SamplingSettings sampling_settings(const Napi::Value& value);

@@ -1,6 +1,6 @@
 #include "napi/tools.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "bench/bench.h"
 #include "core/buffer.h"
@@ -13,34 +13,26 @@
 namespace exitrl {
 namespace {
 
-Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
-  auto list = Napi::Array::New(env, values.size());
-  for (uint32_t i = 0; i < values.size(); ++i) list[i] = Napi::String::New(env, values[i]);
-  return list;
-}
-
 template <class Array, class Element>
-Array widened(Napi::Env env, const Tensor& tensor) {
-  auto out = Array::New(env, size_t(tensor.count));
-  for (int64_t i = 0; i < tensor.count; ++i) {
-    Element value;
-    std::memcpy(&value, tensor.data + i * int64_t(sizeof value), sizeof value);
-    out[size_t(i)] = static_cast<std::remove_reference_t<decltype(out.Data()[0])>>(value);
-  }
+Array widened(Napi::Env env, const SafetensorsFile& file, const Tensor& tensor) {
+  std::vector<Element> values(size_t(tensor.count));
+  file.read_bytes(tensor, reinterpret_cast<std::byte*>(values.data()));
+  auto out = Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), out.Data());
   return out;
 }
 
-Napi::Value values_of(Napi::Env env, const Tensor& tensor, const std::string& path) {
+Napi::Value values_of(Napi::Env env, const SafetensorsFile& file, const Tensor& tensor) {
   switch (tensor.dtype) {
-    case Dtype::f64: return widened<Napi::Float64Array, double>(env, tensor);
-    case Dtype::i64: return widened<Napi::Float64Array, int64_t>(env, tensor);
-    case Dtype::i32: return widened<Napi::Int32Array, int32_t>(env, tensor);
+    case Dtype::f64: return widened<Napi::Float64Array, double>(env, file, tensor);
+    case Dtype::i64: return widened<Napi::Float64Array, int64_t>(env, file, tensor);
+    case Dtype::i32: return widened<Napi::Int32Array, int32_t>(env, file, tensor);
     case Dtype::u8:
-    case Dtype::boolean: return widened<Napi::Uint8Array, uint8_t>(env, tensor);
+    case Dtype::boolean: return widened<Napi::Uint8Array, uint8_t>(env, file, tensor);
     default: break;
   }
   auto out = Napi::Float32Array::New(env, size_t(tensor.count));
-  read_floats(tensor, path, out.Data());
+  file.read(tensor, out.Data());
   return out;
 }
 
@@ -109,11 +101,25 @@ Napi::Value read_safetensors(const Napi::CallbackInfo& info) {
     entry.Set("name", tensor.name);
     entry.Set("dtype", name(tensor.dtype));
     entry.Set("shape", shape);
-    entry.Set("data", values_of(env, tensor, file.path()));
+    entry.Set("data", values_of(env, file, tensor));
     list[i] = entry;
   }
   return list;
 }
+
+namespace {
+
+Napi::Object to_js(Napi::Env env, const BenchResult& result) {
+  auto seconds = Napi::Array::New(env, result.seconds.size());
+  for (uint32_t i = 0; i < result.seconds.size(); ++i) seconds[i] = Napi::Number::New(env, result.seconds[i]);
+  auto out = Napi::Object::New(env);
+  out.Set("seconds", seconds);
+  out.Set("flops", result.flops);
+  out.Set("bytes", result.bytes);
+  return out;
+}
+
+}  // namespace
 
 Napi::Value bench(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -123,14 +129,12 @@ Napi::Value bench(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < info[1].As<Napi::Array>().Length(); ++i)
     shape.push_back(integer_argument(Napi::Value(info[1].As<Napi::Array>()[i]), "a size of shape", 1, int64_t{1} << 40));
   Pool pool(environment(env).threads);
-  const BenchResult result = run_bench(pool, op, shape, integer_argument(info[2], "repeats", 1, 1'000'000));
-  auto seconds = Napi::Array::New(env, result.seconds.size());
-  for (uint32_t i = 0; i < result.seconds.size(); ++i) seconds[i] = Napi::Number::New(env, result.seconds[i]);
-  auto out = Napi::Object::New(env);
-  out.Set("seconds", seconds);
-  out.Set("flops", result.flops);
-  out.Set("bytes", result.bytes);
-  return out;
+  return to_js(env, run_bench(pool, op, shape, integer_argument(info[2], "repeats", 1, 1'000'000)));
+}
+
+Napi::Value bench_file(const Napi::CallbackInfo& info) {
+  Pool pool(environment(info.Env()).threads);
+  return to_js(info.Env(), bench_mapped_file(pool, string_argument(info, 0, "path"), integer_argument(info[1], "repeats", 1, 1'000'000)));
 }
 
 }  // namespace exitrl

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { UserError } from '../../lib/errors.ts';
 import type { NativeModel } from '../../lib/native/addon.ts';
 import {
+  type CheckpointSettings,
   latestCheckpoint,
   saveCheckpoint,
   type SavedState,
@@ -19,20 +20,25 @@ import { inTemporaryFolder } from '../support/cli.ts';
 /** Only what a checkpoint asks of a model. */
 const model = (broken = false): NativeModel =>
   ({
-    config: '{}',
     adapter: null,
-    saveWeights: async (path: string) => writeFileSync(path, 'weights'),
+    configAs: () => '{}',
+    saveWeights: async (path: string) => {
+      writeFileSync(path, 'weights');
+      return [basename(path)];
+    },
     saveState: async (path: string) => {
       if (broken) throw new UserError(`cannot write ${path}: the disk is full`);
       writeFileSync(path, 'moments');
     },
   }) as unknown as NativeModel;
 
+const settings = (keep: number): CheckpointSettings => ({ keep, maxShardBytes: 1e9, companions: [], sampling: {} });
+
 const state = (step: number): SavedState => ({ step, metricsBytes: 1, timingsBytes: 2, failures: [] });
 
 test('checkpoints: the newest complete one counts, old ones go', () =>
   inTemporaryFolder(async (folder) => {
-    for (const step of [1, 2, 3]) await saveCheckpoint(folder, model(), null, state(step), 2);
+    for (const step of [1, 2, 3]) await saveCheckpoint(folder, model(), null, state(step), settings(2));
     assert.equal(existsSync(join(folder, stepName(1))), false);
     assert.equal(latestCheckpoint(folder)?.state.step, 3);
     truncateSync(join(folder, stepName(3), 'model.safetensors'), 3);
@@ -45,8 +51,8 @@ test('checkpoints: the newest complete one counts, old ones go', () =>
 
 test('a checkpoint that fails leaves the one before it', () =>
   inTemporaryFolder(async (folder) => {
-    await saveCheckpoint(folder, model(), null, state(1), 1);
-    await assert.rejects(saveCheckpoint(folder, model(true), null, state(2), 1), /the disk is full/);
+    await saveCheckpoint(folder, model(), null, state(1), settings(1));
+    await assert.rejects(saveCheckpoint(folder, model(true), null, state(2), settings(1)), /the disk is full/);
     assert.equal(latestCheckpoint(folder)?.state.step, 1);
     mkdirSync(join(folder, '.partial-step-000009'));
     tidyCheckpoints(folder, 1);

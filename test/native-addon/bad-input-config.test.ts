@@ -1,9 +1,12 @@
 // config.json with missing, contradictory or absurd values, from a folder and as text.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { MemoryRequest } from '../../lib/native/addon.ts';
 import { addon } from '../support/addon.ts';
 import { countBadInputs, editJson, HEALTHY, refused, refusedFolder } from '../support/broken.ts';
+import { withTemporary } from '../support/golden.ts';
 
 countBadInputs('config');
 
@@ -37,6 +40,19 @@ Object.assign(CONFIGS, {
     /model_type/,
   ],
   'an unknown model_type': [set('model_type', 'mamba9'), /model_type|mamba9/],
+  'a model_type that needs what is not there': [set('model_type', 'mixtral'), /"mixtral".*mixture of experts/],
+  'an architecture that is not for text': [
+    set('architectures', ['LlamaForTokenClassification']),
+    /architectures.*Token/,
+  ],
+  'an architecture that is a number': [set('architectures', 7), /architectures/],
+  'experts in a model that has none': [set('num_experts', 8), /mixture of experts \(num_experts\)/],
+  'layers of another kind': [
+    set('layer_types', ['full_attention', 'linear_attention']),
+    /layer_types.*linear_attention/,
+  ],
+  'quantized weights': [set('quantization_config', { quant_method: 'fp8' }), /quantization_config/],
+  'a dtype that is a number': [set('dtype', 16), /dtype/],
   'heads that do not divide among kv heads': [set('num_key_value_heads', 3), /num_key_value_heads/],
   'heads that do not divide the width': [
     (config: Config) => {
@@ -95,6 +111,26 @@ for (const [what, [change, message]] of Object.entries(CONFIGS)) {
   });
 }
 
+test('planModel refuses what createModel refuses, and requests that make no sense', async () => {
+  const request: MemoryRequest = {
+    ...{ prompts: 1, samplesPerPrompt: 1, promptTokens: 8, newTokens: 8, maxRunning: 1, prefillTokens: 8 },
+    ...{ microBatchTokens: 8, recompute: 'none', reference: false },
+  };
+  const text = JSON.stringify(healthy);
+  for (const [what, [change, message]] of Object.entries(CONFIGS)) {
+    const config = structuredClone(healthy);
+    change(config);
+    await refused(what, () => addon.planModel(JSON.stringify(config), request), message);
+  }
+  await refused('no prompts', () => addon.planModel(text, { ...request, prompts: 0 }), /request\.prompts/);
+  await refused('recompute', () => addon.planModel(text, { ...request, recompute: 'all' as never }), /recompute/);
+  await refused('training', () => addon.planModel(text, { ...request, training: 1 as never }), /request\.training/);
+  await refused('no config', () => addon.planModel('', request), /config\.json/);
+  // A model that no machine holds can be planned all the same.
+  const large = { ...healthy, hidden_size: 2 ** 16, head_dim: 2 ** 14, num_hidden_layers: 1000, vocab_size: 2 ** 20 };
+  assert.ok(addon.planModel(JSON.stringify(large), request).total > 2 ** 44);
+});
+
 const TEXTS: Record<string, string> = {
   'an empty file': '',
   'cut short': '{"model_type": "llama", "hidden_size": 6',
@@ -107,6 +143,18 @@ for (const [what, text] of Object.entries(TEXTS)) {
   test(`config refused: ${what}`, () =>
     refusedFolder(what, (directory) => writeFileSync(path.join(directory, 'config.json'), text), /config\.json/));
 }
+
+test('inspectCheckpoint refuses what loadModel refuses', async () => {
+  for (const [what, [change, message]] of Object.entries({ ...CONFIGS, ...CONTRADICTIONS })) {
+    await withTemporary(async (directory) => {
+      cpSync(HEALTHY, directory, { recursive: true });
+      editJson(path.join(directory, 'config.json'), change);
+      await refused(what, () => addon.inspectCheckpoint(directory), message);
+    });
+  }
+  const nowhere = path.join(HEALTHY, 'nowhere');
+  await refused('no folder', () => addon.inspectCheckpoint(nowhere), /nowhere/, /^ERR_IO$/);
+});
 
 test('config refused: no config.json, no folder', async () => {
   await refusedFolder('no config.json', (directory) => rmSync(path.join(directory, 'config.json')), /config\.json/);

@@ -48,6 +48,31 @@ test('saving where nothing can be saved', () =>
     }),
   ));
 
+test('saving as what there is not', () =>
+  withModel(HEALTHY, (model) =>
+    withTemporary(async (directory) => {
+      const file = path.join(directory, 'model.safetensors');
+      const save = (options: object) => () => model.saveWeights(file, options);
+      await refused('a type nobody knows', save({ dtype: 'int8' }), /dtype must be source, master, float32/);
+      await refused('a type that is a number', save({ dtype: 16 }), /dtype must be .* it is 16/);
+      await refused('shards of nothing', save({ maxShardBytes: 0 }), /maxShardBytes must be an integer from 1/);
+      await refused(
+        'options that are text',
+        () => model.saveWeights(file, 'float32' as never),
+        /options must be an object/,
+      );
+      await refused('configAs', () => model.configAs('int8' as never), /dtype must be source, master, float32/);
+      const name = model.parameters[0]!.name;
+      model.write(name, 'policy', model.read(name, 'policy').fill(1e6));
+      await refused(
+        'too large for F16',
+        save({ dtype: 'float16' }),
+        /"model\.embed_tokens\.weight" has a number that F16 cannot hold/,
+      );
+      assert.deepEqual(readdirSync(directory), [], 'nothing is written');
+    }),
+  ));
+
 test('a read-only folder', { skip: process.getuid?.() === 0 && 'root may write anywhere' }, () =>
   withModel(HEALTHY, (model) =>
     withTemporary(async (directory) => {

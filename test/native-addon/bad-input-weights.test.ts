@@ -14,7 +14,7 @@ import {
   WEIGHTS,
 } from '../support/broken.ts';
 import { checkpointPath, withTemporary } from '../support/golden.ts';
-import { writeRawSafetensors } from '../support/safetensors.ts';
+import { TensorFile, writeRawSafetensors } from '../support/safetensors.ts';
 
 countBadInputs('weights');
 
@@ -216,6 +216,14 @@ test('weights refused: no file, a folder in its place', async () => {
 const sharded = checkpointPath('llama-sharded');
 const INDEX = 'model.safetensors.index.json';
 
+const refusedShards = (what: string, spoil: (directory: string) => void, message: RegExp): Promise<void> =>
+  withTemporary(async (directory) => {
+    cpSync(sharded, directory, { recursive: true });
+    spoil(directory);
+    const load = async (): Promise<void> => (await addon.loadModel(directory)).close();
+    await refused(what, load, message, /^(ERR_INVALID_FILE|ERR_IO)$/);
+  });
+
 test('shards refused', { skip: !existsSync(sharded) }, async () => {
   const spoils: Record<string, [(index: Record<string, unknown>) => void, RegExp]> = {
     'no weight_map': [
@@ -242,6 +250,18 @@ test('shards refused', { skip: !existsSync(sharded) }, async () => {
       },
       /up_proj/,
     ],
+    'a tensor in the wrong shard': [
+      (index) => {
+        (index['weight_map'] as Record<string, string>)[VICTIM] = 'model-00002-of-00002.safetensors';
+      },
+      /index\.json: says that model-00002-of-00002\.safetensors holds "model\.layers\.0\.mlp\.up_proj\.weight", but it does not/,
+    ],
+    'a shard that is a number': [
+      (index) => {
+        (index['weight_map'] as Record<string, unknown>)[VICTIM] = 2;
+      },
+      /up_proj.*must name a file of this folder, it is an integer/,
+    ],
     'a tensor that the map leaves out': [
       (index) => {
         delete (index['weight_map'] as Record<string, string>)[VICTIM];
@@ -250,15 +270,40 @@ test('shards refused', { skip: !existsSync(sharded) }, async () => {
     ],
   };
   for (const [what, [change, message]] of Object.entries(spoils)) {
-    await withTemporary(async (directory) => {
-      cpSync(sharded, directory, { recursive: true });
-      editJson(path.join(directory, INDEX), change);
-      await refused(
-        what,
-        async () => (await addon.loadModel(directory)).close(),
-        message,
-        /^(ERR_INVALID_FILE|ERR_IO)$/,
-      );
-    });
+    await refusedShards(what, (directory) => editJson(path.join(directory, INDEX), change), message);
   }
+  const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
+  await refusedShards('no second shard', (d) => rmSync(path.join(d, second)), /index\.json: the shard model-00002/);
+  await refusedShards(
+    'an index cut short',
+    (d) => writeFileSync(path.join(d, INDEX), '{"weight_map"'),
+    /index\.json:1:14/,
+  );
+  await refusedShards(
+    'the first shard twice',
+    (d) => cpSync(path.join(d, first), path.join(d, second)),
+    /says that model-00002-of-00002\.safetensors holds/,
+  );
+  await refusedShards(
+    'a shard with a tensor of the other one, too',
+    (d) => {
+      const tensor = new TensorFile(path.join(d, first)).get(VICTIM);
+      const { header, payload } = readParts(d, second);
+      const end = payload.length;
+      header[VICTIM] = { dtype: 'F32', shape: tensor.shape, data_offsets: [end, end + tensor.data.byteLength] };
+      const data = Buffer.from(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+      writeRawSafetensors(path.join(d, second), JSON.stringify(header), Buffer.concat([payload, data]));
+    },
+    /model-00002-of-00002\.safetensors: tensor "model\.layers\.0\.mlp\.up_proj\.weight" is here and in model-00001/,
+  );
+  await refusedShards(
+    'a tensor of another shape',
+    (d) => {
+      const { header, payload } = readParts(d, second);
+      const [name] = Object.keys(header).filter((key) => key.endsWith('down_proj.weight')) as [string];
+      header[name]!.shape = [...(header[name]!.shape as number[])].reverse();
+      writeRawSafetensors(path.join(d, second), JSON.stringify(header), payload);
+    },
+    /model-00002-of-00002\.safetensors: tensor "model\.layers\.1\.mlp\.down_proj\.weight" has shape \[80, 64\], config\.json asks for \[64, 80\]/,
+  );
 });

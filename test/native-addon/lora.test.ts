@@ -198,7 +198,7 @@ test('merging keeps the policy; afterwards all weights are trained again', () =>
 test('the plan shows what an adapter saves, and holds', () =>
   withModel(BASE, async (model) => {
     const request = {
-      ...{ prompts: 6, samplesPerPrompt: 3, promptTokens: 20, newTokens: 37, maxRunning: 256, keepPrefixes: false, prefillTokens: 2048 },
+      ...{ prompts: 6, samplesPerPrompt: 3, promptTokens: 20, newTokens: 37, maxRunning: 256, prefillTokens: 2048 },
       ...({ microBatchTokens: 8192, recompute: 'none', reference: true } as const),
     };
     const bytes = (name: string): number =>

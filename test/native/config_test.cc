@@ -3,6 +3,8 @@
 #include "check.h"
 #include "core/status.h"
 #include "io/json.h"
+#include "models/names.h"
+#include "models/weights.h"
 
 using namespace exitrl;
 
@@ -49,6 +51,18 @@ TEST(config_families) {
   CHECK(gemma.tied && gemma.norm_offset == 1 && gemma.embedding_scale == 8 && gemma.activation == Activation::gelu_tanh);
 }
 
+// The names of one family's tensors serve both ways: name to parameter and parameter to name.
+TEST(config_name_maps) {
+  for (const char* type : {"llama", "qwen2", "qwen3", "mistral", "gemma"}) {
+    const DecoderConfig config = parse("\"model_type\":\"" + std::string(type) + "\"");
+    const Layout layout = make_layout(config);
+    for (const Parameter& parameter : layout.parameters) CHECK(&layout.find(parameter.name) == &parameter);
+    CHECK(layout.find(config.names->layer(1, config.names->down, "weight")).offset == layout.layers[1].down);
+    CHECK(layout.find(config.names->embedding).offset == layout.embedding);
+    CHECK(config.tied || layout.find(config.names->head).offset == layout.head);
+  }
+}
+
 TEST(config_sliding_layers) {
   const std::string qwen = "\"model_type\":\"qwen3\",\"use_sliding_window\":true,\"sliding_window\":16,";
   CHECK((parse(qwen + "\"max_window_layers\":1").windows == std::vector<int64_t>{0, 16}));
@@ -57,6 +71,7 @@ TEST(config_sliding_layers) {
   CHECK_THROWS(parse(qwen + "\"layer_types\":[\"full_attention\"]"), "layer_types must list num_hidden_layers = 2");
   CHECK_THROWS(parse(qwen + "\"layer_types\":[\"full_attention\",\"linear_attention\"]"), "linear_attention");
   CHECK_THROWS(parse("\"model_type\":\"qwen3\",\"layer_types\":[\"full_attention\",\"sliding_attention\"]"), "sliding_window is off");
+  CHECK_THROWS(parse("\"model_type\":\"qwen2\",\"use_sliding_window\":true,\"max_window_layers\":1"), "sliding_window is missing");
 }
 
 TEST(config_rope_both_generations) {
@@ -68,10 +83,16 @@ TEST(config_rope_both_generations) {
     CHECK(c.rope.low_freq_factor == 1 && c.rope.high_freq_factor == 4 && c.rope.original_max_position == 128);
   }
   CHECK(older.json == newer.json);
-  CHECK(older.json.find("torch_dtype") == std::string::npos);
+  // What is written reads the same in tools that know only one of the generations.
+  const json::Value written = json::parse(config_json(older, "bfloat16"), "t");
+  for (const char* key : {"dtype", "torch_dtype"}) CHECK(written.find(key)->string == "bfloat16");
+  CHECK(written.find("rope_theta")->number == 50000.0 && written.find("rope_parameters")->find("rope_theta")->number == 50000.0);
+  for (const char* key : {"rope_scaling", "rope_parameters"})
+    CHECK(written.find(key)->find("rope_type")->string == "llama3" && written.find(key)->find("original_max_position_embeddings")->integer == 128);
   CHECK(parse_config(older.json, "again").json == older.json);
   CHECK(parse("\"rope_theta\":1e6,\"rope_parameters\":{\"rope_type\":\"default\"}").rope.theta == 1e6);
   CHECK_THROWS(parse("\"rope_theta\":1e6,\"rope_parameters\":{\"rope_theta\":1e4}"), "rope_theta contradicts");
+  CHECK_THROWS(parse("\"rope_scaling\":{\"rope_type\":\"llama3\"," + llama3 + "},\"rope_parameters\":{\"rope_type\":\"default\"}"), "rope_scaling contradicts");
   CHECK_THROWS(parse("\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}"), "rope_scaling.type \"linear\" is not supported");
   CHECK_THROWS(parse("\"rope_parameters\":{\"rope_theta\":1e4,\"rope_type\":\"yarn\"}"), "\"yarn\" is not supported");
   CHECK_THROWS(parse("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}"), "rope_scaling.low_freq_factor is missing");
@@ -85,6 +106,14 @@ TEST(config_refuses) {
     CHECK_THROWS(parse_config(with("", key), "some/config.json"), std::string("some/config.json: ") + key + " is missing");
   CHECK_THROWS(parse("\"model_type\":\"mamba\""), "supported are llama, qwen2, qwen3, mistral, gemma");
   CHECK_THROWS(parse("\"model_type\":\"qwen3_moe\""), "not supported");
+  CHECK_THROWS(parse("\"model_type\":\"gemma2\""), "\"gemma2\" is not supported: it needs soft-capped logits");
+  CHECK_THROWS(parse("\"model_type\":\"mixtral\""), "it needs a mixture of experts; supported are llama");
+  CHECK_THROWS(parse("\"architectures\":[\"LlamaForSequenceClassification\"]"), "architectures LlamaForSequenceClassification is not supported");
+  CHECK_THROWS(parse("\"architectures\":\"LlamaForCausalLM\""), "architectures must be a list");
+  CHECK_THROWS(parse("\"text_config\":{}"), "a model of more than text (text_config)");
+  CHECK_THROWS(parse("\"layer_types\":[\"full_attention\",\"sliding_attention\"]"), "layer_types entry \"sliding_attention\" in a model of this type is not supported");
+  CHECK_THROWS(parse("\"max_position_embeddings\":2147483647"), "larger than in any model");
+  CHECK_THROWS(parse("\"torch_dtype\":16"), "torch_dtype must be a string");
   CHECK_THROWS(parse("\"num_experts\":8"), "mixture of experts (num_experts)");
   CHECK_THROWS(parse("\"quantization_config\":{}"), "quantization_config is not supported");
   CHECK_THROWS(parse("\"hidden_act\":\"relu2\""), "hidden_act \"relu2\" is not supported");

@@ -40,7 +40,7 @@ TEST(safetensors_round_trip) {
   const Tensor* tensor = file.find("a");
   CHECK((tensor->shape == std::vector<int64_t>{2, 3}));
   std::vector<float> out(6);
-  read_floats(*tensor, file.path(), out.data());
+  file.read(*tensor, out.data());
   CHECK(out == a);
   CHECK(file.find("b \"quoted\"")->count == 1);
   CHECK(file.find("none")->count == 0);
@@ -55,7 +55,7 @@ TEST(safetensors_widens) {
     // An odd header length puts the data at an odd address: older files do that.
     const SafetensorsFile file(folder.write("w", file_text(header + std::string(header.size() % 2 == 0, ' '), data)));
     std::vector<float> out(static_cast<size_t>(n));
-    read_floats(*file.find("x"), file.path(), out.data());
+    file.read(*file.find("x"), out.data());
     return out;
   };
   CHECK((read("F64", bytes<double>({0.1, -2}), 2) == std::vector<float>{0.1f, -2}));
@@ -111,6 +111,41 @@ TEST(safetensors_refuses) {
   CHECK_THROWS(SafetensorsFile(folder.path.string()), "Is a directory");
 }
 
+// Narrow types, and what they cannot hold.
+TEST(safetensors_writes_narrow_types) {
+  TemporaryFolder folder;
+  const std::vector<float> x{1, -3, 0x1.01p0f, 65504}, large{1, 65520};
+  write_safetensors(folder.file("x"), {{"a", {4}, x.data(), Dtype::bf16}, {"b", {2, 2}, x.data(), Dtype::f16}, {"c", {4}, x.data()}});
+  const SafetensorsFile file(folder.file("x"));
+  std::vector<float> out(4);
+  file.read(*file.find("a"), out.data());
+  CHECK((out == std::vector<float>{1, -3, 1, 65536}));
+  file.read(*file.find("b"), out.data());
+  CHECK((out == x));
+  CHECK(file.find("c")->dtype == Dtype::f32);
+  std::vector<uint16_t> raw(2);
+  file.read(*file.find("b"), 1, 2, Dtype::bf16, reinterpret_cast<std::byte*>(raw.data()));
+  CHECK((raw == std::vector<uint16_t>{0xC040, 0x3F80}));
+  CHECK_THROWS(write_safetensors(folder.file("y"), {{"big", {2}, large.data(), Dtype::f16}}), "\"big\" has a number that F16 cannot hold");
+  CHECK(folder.count() == 1);
+}
+
+// A file that is cut short while it is mapped: its pages are gone, and touching them is an error, not the end.
+TEST(safetensors_cut_short_while_open) {
+  TemporaryFolder folder;
+  const std::vector<float> x(1 << 16, 1.0f);
+  write_safetensors(folder.file("x"), {{"a", {1 << 16}, x.data()}});
+  const SafetensorsFile file(folder.file("x"));
+  std::vector<float> out(x.size());
+  file.read(*file.find("a"), out.data());
+  file.check_size();
+  std::filesystem::resize_file(folder.path / "x", 100'000);
+  CHECK_THROWS(file.read(*file.find("a"), out.data()), "the file changed while it was read: it had ");
+  CHECK_THROWS(file.check_size(), "now has 100000");
+  file.read(*file.find("a"), 0, 1000, Dtype::f32, reinterpret_cast<std::byte*>(out.data()));  // what is left still reads
+  CHECK_THROWS(file.read_bytes(*file.find("a"), reinterpret_cast<std::byte*>(out.data())), "the file changed");
+}
+
 // Every truncation and every flipped byte of a small file: an error or a file, never a crash (see npm run sanitize).
 TEST(safetensors_survives_damage) {
   TemporaryFolder folder;
@@ -121,7 +156,7 @@ TEST(safetensors_survives_damage) {
       const SafetensorsFile file(path);
       std::vector<float> out(64);
       for (const Tensor& t : file.tensors())
-        if (t.count <= 64) read_floats(t, path, out.data());
+        if (t.count <= 64) file.read(t, out.data());
       return true;
     } catch (const Error&) {
       return false;

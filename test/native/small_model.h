@@ -7,12 +7,14 @@
 #include "core/rng.h"
 #include "io/batch.h"
 #include "models/decoder.h"
+#include "models/names.h"
 
 namespace small {
 
 inline exitrl::DecoderConfig config(bool qk_norm, int64_t window) {
   exitrl::DecoderConfig c;
   c.family = "qwen3";
+  c.names = &exitrl::kLlamaNames;
   c.V = 53, c.C = 24, c.L = 2, c.H = 4, c.K = 2, c.D = 8, c.F = 40;
   c.max_positions = 200;
   c.qk_norm = qk_norm;

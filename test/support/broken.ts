@@ -80,8 +80,8 @@ export interface Parts {
   readonly payload: Buffer;
 }
 
-export function readParts(directory: string): Parts {
-  const file = readFileSync(path.join(directory, WEIGHTS));
+export function readParts(directory: string, name = WEIGHTS): Parts {
+  const file = readFileSync(path.join(directory, name));
   const end = 8 + Number(file.readBigUInt64LE(0));
   return { file, header: JSON.parse(file.toString('utf8', 8, end)), payload: file.subarray(end) };
 }

@@ -74,15 +74,22 @@ export async function withTemporary<T>(use: (directory: string) => Promise<T>): 
 /** The two spellings of config.json that a checkpoint comes with: the newer keys, and config.v4.json with the older. */
 export const CONFIG_SPELLINGS = ['config.json', 'config.v4.json'] as const;
 
-export async function withSpelling<T>(
+export const withSpelling = <T>(
   checkpoint: string,
   spelling: string,
   use: (model: NativeModel) => Promise<T>,
+): Promise<T> => withSpellingFolder(checkpoint, spelling, (directory) => withModel(directory, use));
+
+/** The folder of a checkpoint whose config.json has one of the spellings. */
+export async function withSpellingFolder<T>(
+  checkpoint: string,
+  spelling: string,
+  use: (directory: string) => Promise<T>,
 ): Promise<T> {
-  if (spelling === 'config.json') return withModel(checkpointPath(checkpoint), use);
+  if (spelling === 'config.json') return use(checkpointPath(checkpoint));
   return withTemporary((directory) => {
     cpSync(checkpointPath(checkpoint), directory, { recursive: true });
     cpSync(path.join(directory, spelling), path.join(directory, 'config.json'));
-    return withModel(directory, use);
+    return use(directory);
   });
 }

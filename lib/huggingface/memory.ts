@@ -1,0 +1,92 @@
+// What a model needs in memory and how much of it fits here.
+import { totalmem } from 'node:os';
+import type { Addon, MemoryPlan, MemoryRequest } from '../native/addon.ts';
+
+export interface MachineMemory {
+  /** Bytes this process may use in all. */
+  readonly total: number;
+  /** Bytes that nobody uses now. */
+  readonly available: number;
+}
+
+export interface MemoryNeed {
+  readonly request: MemoryRequest;
+  readonly plan: MemoryPlan;
+  /** In `MachineMemory.total`. */
+  readonly fits: boolean;
+}
+
+export interface MemoryFacts {
+  readonly machine: MachineMemory;
+  /** Sampling all sequences of the request at once. */
+  readonly inference: MemoryNeed;
+  /** A step of training on them. */
+  readonly training: MemoryNeed;
+  /** The most that fits, everything else as requested; 0: not even one. Searched up to `MOST`. */
+  readonly largest: {
+    /** Sequences sampled at once. */
+    readonly sequences: number;
+    /** Tokens of a micro-batch in training, with all activations kept and with blocks recomputed. */
+    readonly microBatchTokens: number;
+    readonly microBatchTokensRecomputed: number;
+  };
+}
+
+/** A container's limit counts where there is one. */
+export function machineMemory(): MachineMemory {
+  const limit = process.constrainedMemory();
+  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
+  return { total, available: Math.min(total, process.availableMemory()) };
+}
+
+/** Plans a request for a model that need not be loaded. */
+export function memoryFacts(
+  addon: Pick<Addon, 'planModel'>,
+  config: string,
+  request: MemoryRequest,
+  machine: MachineMemory = machineMemory(),
+): MemoryFacts {
+  const need = (change: Partial<MemoryRequest>): MemoryNeed => {
+    const changed = { ...request, ...change };
+    const plan = addon.planModel(config, changed);
+    return { request: changed, plan, fits: plan.total <= machine.total };
+  };
+  const sampling = (sequences: number): MemoryNeed =>
+    need({ training: false, prompts: sequences, samplesPerPrompt: 1, maxRunning: sequences });
+  // A batch as large as one micro-batch, so that its size is what counts.
+  const length = request.promptTokens + request.newTokens;
+  const microBatch = (recompute: 'none' | 'block') => (tokens: number) =>
+    need({
+      prompts: Math.max(1, Math.floor(tokens / length)),
+      samplesPerPrompt: 1,
+      microBatchTokens: tokens,
+      recompute,
+    });
+  return {
+    machine,
+    inference: sampling(request.prompts * request.samplesPerPrompt),
+    training: need({ training: true }),
+    largest: {
+      sequences: largest((n) => sampling(n).fits, MOST.sequences),
+      microBatchTokens: largest((n) => microBatch('none')(n * STEP).fits, MOST.tokens / STEP) * STEP,
+      microBatchTokensRecomputed: largest((n) => microBatch('block')(n * STEP).fits, MOST.tokens / STEP) * STEP,
+    },
+  };
+}
+
+/** Where the search for what fits ends. */
+export const MOST = { sequences: 1 << 14, tokens: 1 << 19 } as const;
+const STEP = 256;
+
+/** The largest n up to `most` for which a condition holds that holds for all smaller ones; 0: for none. */
+function largest(holds: (n: number) => boolean, most: number): number {
+  let [low, high] = [0, 1];
+  while (high <= most && holds(high)) [low, high] = [high, 2 * high];
+  high = Math.min(high, most + 1);
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
