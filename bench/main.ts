@@ -8,6 +8,7 @@ import { generate } from './generate.ts';
 import { grpo } from './grpo.ts';
 import { handover } from './handover.ts';
 import { load1GB } from './load.ts';
+import { lora } from './lora.ts';
 import { ops } from './ops.ts';
 import { revise } from './revise.ts';
 import { addon } from './support/engine.ts';
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   ops,
   gemm,
   train,
+  lora,
   generate,
   revise,
   grpo,

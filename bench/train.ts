@@ -1,5 +1,6 @@
 // One supervised training step, forward, backward and AdamW, against PyTorch eager.
 import { demonstrationBatch } from '../lib/batch/supervised.ts';
+import type { NativeModel } from '../lib/native/addon.ts';
 import { describeBatch } from '../lib/native/bridge.ts';
 import { busyNote } from './support/busy.ts';
 import { CONTEST_COLUMNS, type Contest, contest, contestRows, timed } from './support/contest.ts';
@@ -8,8 +9,22 @@ import { MODELS, type ModelName, randomSequences } from './support/models.ts';
 import type { BenchOptions } from './support/options.ts';
 import type { Cell, Report } from './support/report.ts';
 
-const LENGTH = 128;
-const TOKENS: Record<ModelName, number> = { '135k': 4096, '4.3M': 8192, '124M': 1024 };
+export const LENGTH = 128;
+export const TOKENS: Record<ModelName, number> = { '135k': 4096, '4.3M': 8192, '124M': 1024 };
+
+/** What takes and times one step of a model on random sequences. */
+export function supervisedStep(model: NativeModel, name: ModelName, options: BenchOptions): () => Promise<number> {
+  const sequences = randomSequences(TOKENS[name] / LENGTH, LENGTH, MODELS[name].vocabulary);
+  const batch = describeBatch(
+    demonstrationBatch(sequences.map((s) => ({ prompt: s.subarray(0, 1), answer: s.subarray(1) }))),
+  );
+  const train = { microBatchTokens: options.microBatchTokens, recompute: 'none' } as const;
+  return () =>
+    timed(async () => {
+      await model.accumulate(batch, { ...LOSS, loss: 'nll' }, train);
+      await model.update(ADAMW);
+    });
+}
 
 export async function train(options: BenchOptions): Promise<Report> {
   const rows: Cell[][] = [];
@@ -18,26 +33,10 @@ export async function train(options: BenchOptions): Promise<Report> {
     const label = `${name} parameters, ${tokens} tokens`;
     if (options.only !== null && !label.includes(options.only)) continue;
     const shape = MODELS[name];
-    const sequences = tokens / LENGTH;
     const model = await createModel(shape, options);
-    const batch = describeBatch(
-      demonstrationBatch(
-        randomSequences(sequences, LENGTH, shape.vocabulary).map((s) => ({
-          prompt: s.subarray(0, 1),
-          answer: s.subarray(1),
-        })),
-      ),
-    );
-    const step = async (): Promise<void> => {
-      await model.accumulate(
-        batch,
-        { ...LOSS, loss: 'nll' },
-        { microBatchTokens: options.microBatchTokens, recompute: 'none' },
-      );
-      await model.update(ADAMW);
-    };
-    const ours = { name: OURS, version: version(options), run: () => timed(step) };
-    const settings = { threads: options.threads, library: 'torch', model: shape, sequences, length: LENGTH };
+    const ours = { name: OURS, version: version(options), run: supervisedStep(model, name, options) };
+    const length = { sequences: tokens / LENGTH, length: LENGTH };
+    const settings = { threads: options.threads, library: 'torch', model: shape, ...length };
     const result = await contest(ours, [['PyTorch eager', 'train_step.py', settings]], options);
     model.close();
     rows.push(...contestRows(label, result));

@@ -60,19 +60,20 @@ export async function interleave(
   return { seconds, busy: busy / (rounds * entrants.length) };
 }
 
-/** Ours against peers. `ours` is run once beforehand: the peers warm up when they start. */
+/** Ours against peers, and `also` of our own. Ours run once beforehand: the peers warm up when they start. */
 export async function contest(
   ours: Entrant,
   wanted: readonly (readonly [name: string, script: string, settings: object])[],
   options: BenchOptions,
+  also: readonly Entrant[] = [],
 ): Promise<Contest> {
   const { running, missing } = options.peers ? await startPeers(wanted) : { running: [], missing: [] };
   try {
-    await ours.run();
+    for (const own of [ours, ...also]) await own.run();
     const peers = running.map((peer): Entrant => {
       return { name: peer.name, version: peer.version, run: async () => (await peer.run())[0]! };
     });
-    const entrants = [ours, ...peers];
+    const entrants = [ours, ...also, ...peers];
     const { seconds, busy } = await interleave(entrants, options.repeats);
     const [own, fastest] = [median(seconds[0]!), Math.min(...seconds[0]!)];
     const measured = entrants.map(({ name, version = '' }, e): Measured => {

@@ -10,7 +10,7 @@ const python = process.env['EXIT_RL_PEER_PYTHON'] || 'python3';
 const scripts = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));
 
 export const INSTALL =
-  'peer not installed: create a Python environment, `pip install torch transformers trl datasets`, and name its python in EXIT_RL_PEER_PYTHON';
+  'peer not installed: create a Python environment, `pip install torch transformers trl datasets peft`, and name its python in EXIT_RL_PEER_PYTHON';
 
 interface Answer {
   readonly ready?: boolean;
