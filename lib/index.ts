@@ -31,6 +31,7 @@ export { createRun, openRun, type Run } from './runs/run-folder.ts';
 export { Chat, type ChatOptions, type LoadOptions, type MaskedTokens } from './text/chat.ts';
 export { parseJson } from './text/json.ts';
 export type { Message } from './text/messages.ts';
+export { type Stopped, StopStream } from './text/stop-strings.ts';
 export { type DecodeOptions, type DecodeStream, type EncodeOptions, Tokenizer } from './text/tokenizer.ts';
 export type { SampledOptions, Transcript } from './text/transcript.ts';
 export type * from './types.ts';
