@@ -14,6 +14,7 @@ import { revise } from './revise.ts';
 import { addon } from './support/engine.ts';
 import type { BenchOptions } from './support/options.ts';
 import { markdown, type Report } from './support/report.ts';
+import { tokenizer } from './tokenizer.ts';
 import { train } from './train.ts';
 
 const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Report>>> = {
@@ -27,6 +28,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   handover,
   curriculum,
   load: load1GB,
+  tokenizer,
 };
 
 const USAGE = `exit-rl bench [${Object.keys(BENCHMARKS).join('|')}]... [options]
