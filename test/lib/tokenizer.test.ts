@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../lib/rng.ts';
+import { unspell } from '../../lib/text/encoding/byte-alphabet.ts';
 import { Tokenizer } from '../../lib/text/tokenizer.ts';
 import { changedTokenizer, goldenTokenizer, readJson } from '../support/text.ts';
 
@@ -141,4 +142,37 @@ test('add_bos_token and add_eos_token take the place of the post-processor', () 
   assert.deepEqual(ids({}), [793, a]);
   assert.deepEqual(ids({ add_bos_token: false, add_eos_token: true }), [a, 797]);
   assert.deepEqual(ids({ add_bos_token: true, add_eos_token: true }), [793, a, 797]);
+});
+
+test('positions in a text are found among its tokens', () => {
+  const tokenizer = goldenTokenizer('bpe-llama3');
+  const random = new Random(4, 'marks');
+  const bytesOf = (ids: Int32Array): number =>
+    ids.reduce(
+      (sum, id) => sum + (tokenizer.isSpecial(id) ? tokenizer.token(id)!.length : unspell(tokenizer.token(id)!).length),
+      0,
+    );
+  for (let i = 0; i < 1000; i++) {
+    const text = `${randomText(random)}<|eot_id|>${randomText(random)}`;
+    const at = random.below(text.length + 1);
+    if (/[\udc00-\udfff]/.test(text[at] ?? '')) continue; // inside of a character
+    const marks = [false, true].map((up) => ({ at, up, token: -1 }));
+    const ids = tokenizer.encodeRequest(text, { allowSpecial: true, guards: [], marks, first: true });
+    assert.deepEqual(ids, tokenizer.encode(text, { allowSpecial: true }), 'marks change no ids');
+    const [down, up] = marks.map(({ token }) => token) as [number, number];
+    const before = Buffer.byteLength(text.slice(0, at));
+    assert.ok(
+      bytesOf(ids.subarray(0, down)) <= before && before <= bytesOf(ids.subarray(0, up)),
+      JSON.stringify([text, at]),
+    );
+    if (at < text.length) assert.ok(bytesOf(ids.subarray(0, down + 1)) > before);
+    if (at > 0) assert.ok(up === 0 || bytesOf(ids.subarray(0, up - 1)) < before);
+  }
+});
+
+test('a position inside of what normalisation composes belongs to the whole of it', () => {
+  const marks = [false, true].map((up) => ({ at: 2, up, token: -1 }));
+  const ids = qwen.encodeRequest('ae\u0301 b', { allowSpecial: false, guards: [], marks, first: true });
+  assert.equal(qwen.decode(ids.subarray(0, marks[0]!.token)), 'a');
+  assert.equal(qwen.decode(ids.subarray(0, marks[1]!.token)), 'a\u00e9');
 });
