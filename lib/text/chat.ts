@@ -40,7 +40,13 @@ export interface MaskedTokens {
   readonly assistantMask: Uint8Array;
 }
 
-/** A tokenizer and its chat templates. */
+/**
+ * A tokenizer and its chat templates.
+ *
+ *     const chat = Chat.load(directory);
+ *     const { tokens, assistantMask } = chat.encodeMasked(messages, { tools }); // to train on
+ *     const transcript = chat.transcript(messages); // to sample: transcript.tokens() until one of chat.stopTokens()
+ */
 export class Chat {
   readonly tokenizer: Tokenizer;
   private readonly templates: ReadonlyMap<string, ChatTemplate>;

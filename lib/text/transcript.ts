@@ -27,6 +27,13 @@ interface State {
   readonly answer: Answer | null;
 }
 
+/**
+ * Made by `Chat.transcript`.
+ *
+ *     transcript.appendSampled(sampled); // exactly what the model gave, its stop token included
+ *     transcript.append([{ role: 'tool', content: '42' }]);
+ *     transcript.tokens(); // the prompt for the next answer; transcript.lossMask(): which tokens were sampled
+ */
 export class Transcript {
   private readonly tokenizer: Tokenizer;
   private readonly template: ChatTemplate;

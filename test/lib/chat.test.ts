@@ -207,6 +207,7 @@ test('bad messages and templates that refuse or fail', () => {
     /refuses the conversation: unknown role: critic/,
   );
   userError(render([{ role: 'user', content: null }]), /chat template "default" of the chat failed: /);
+  userError(() => chatOf('{{ messages.constructor() }}').render([user('')]), /failed: /);
   userError(() => chatOf('{{ messages | nothing }}').render([user('')]), /failed: Unknown ArrayValue filter: nothing/);
   userError(
     () => chatOf('{% for i in range(1000000000) %}x{% endfor %}').render([]),

@@ -10,7 +10,9 @@ import { Tally, type Tolerance } from './compare.ts';
 import { TensorFile } from './safetensors.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-export const GOLDEN: string = process.env['EXIT_RL_GOLDEN'] || path.join(root, 'test/fixtures/golden');
+/** The set that comes with the repository. */
+export const FIXTURES: string = path.join(root, 'test/fixtures/golden');
+export const GOLDEN: string = process.env['EXIT_RL_GOLDEN'] || FIXTURES;
 
 export interface GoldenCase {
   readonly checkpoint: string;

@@ -122,7 +122,7 @@ class Rewriter {
       const callee = node['callee'] as SyntaxNode;
       const name =
         callee.type === 'MemberExpression' && callee['computed'] === false ? nameOf(callee['property']) : null;
-      if (name !== null && name in PYTHON_STRIPS) {
+      if (name !== null && Object.hasOwn(PYTHON_STRIPS, name)) {
         const strip = PYTHON_STRIPS[name as keyof typeof PYTHON_STRIPS];
         return call(strip, [callee['object'] as SyntaxNode, ...(node['args'] as SyntaxNode[])]);
       }
