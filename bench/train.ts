@@ -1,7 +1,8 @@
 // One supervised training step, forward, backward and AdamW, against PyTorch eager.
-import { demonstrationBatch } from '../lib/batch/supervised.ts';
+import { exampleBatch } from '../lib/batch/supervised.ts';
 import type { NativeModel } from '../lib/native/addon.ts';
 import { describeBatch } from '../lib/native/bridge.ts';
+import { promptAndAnswer } from '../lib/sft/example.ts';
 import { busyNote } from './support/busy.ts';
 import { CONTEST_COLUMNS, type Contest, contest, contestRows, timed } from './support/contest.ts';
 import { ADAMW, createModel, LOSS, OURS, version } from './support/engine.ts';
@@ -15,9 +16,7 @@ export const TOKENS: Record<ModelName, number> = { '135k': 4096, '4.3M': 8192, '
 /** What takes and times one step of a model on random sequences. */
 export function supervisedStep(model: NativeModel, name: ModelName, options: BenchOptions): () => Promise<number> {
   const sequences = randomSequences(TOKENS[name] / LENGTH, LENGTH, MODELS[name].vocabulary);
-  const batch = describeBatch(
-    demonstrationBatch(sequences.map((s) => ({ prompt: s.subarray(0, 1), answer: s.subarray(1) }))),
-  );
+  const batch = describeBatch(exampleBatch(sequences.map((s) => promptAndAnswer(s.subarray(0, 1), s.subarray(1)))));
   const train = { microBatchTokens: options.microBatchTokens, recompute: 'none' } as const;
   return () =>
     timed(async () => {

@@ -13,6 +13,8 @@ export { STRATEGIES, type Strategy, type StrategyName } from './curriculum/strat
 export { createEnvironment } from './environments/create.ts';
 export type { AttemptLimits, Demonstration, Environment, EnvironmentType } from './environments/environment.ts';
 export { ENVIRONMENTS } from './environments/registry.ts';
+export type { TextCodec } from './environments/text/codec.ts';
+export { TextEnvironment, type TextTasks } from './environments/text/text-environment.ts';
 export { UsageError, UserError } from './errors.ts';
 export { type EvaluationSampling, evaluationSampling, withGenerationDefaults } from './evaluation/sampling.ts';
 export { type Curve, type CurvePoint, evaluate } from './evaluation/evaluate.ts';
@@ -22,7 +24,7 @@ export { type GenerationConfig, readGenerationConfig } from './huggingface/gener
 export { inspectModel, type ModelFacts } from './huggingface/inspect.ts';
 export { type MemoryFacts, memoryFacts } from './huggingface/memory.ts';
 export { type Learner, train } from './loop.ts';
-export { openFolder, openModel } from './model.ts';
+export { openEnvironment, openFolder, openModel } from './model.ts';
 export type * from './native/addon.ts';
 export { deriveSeed, Random } from './rng.ts';
 export { selfIterate } from './rollout/self-iterate.ts';

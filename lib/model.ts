@@ -3,16 +3,23 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LoraConfig } from './config/lora.ts';
 import type { Config } from './config/schema.ts';
+import { createEnvironment, isInWords } from './environments/create.ts';
 import type { Environment } from './environments/environment.ts';
 import { UsageError, UserError } from './errors.ts';
+import { type Companion, readCompanions } from './huggingface/companions.ts';
 import type { Addon, ModelOptions, NativeModel } from './native/addon.ts';
 import { deriveSeed } from './rng.ts';
 import { ADAPTER_CONFIG, CONFIG, readJson } from './runs/files.ts';
+import { byteTokenizerFiles } from './text/byte-tokenizer.ts';
+import { Chat } from './text/chat.ts';
+import { byteChat, chatCodec } from './text/codec.ts';
 
 type Decoder = NonNullable<Config['model']['decoder']>;
+/** What a fresh model has to fit. */
+type Sizes = Pick<Environment, 'vocabularySize' | 'promptTokens' | 'attempt'>;
 
 /** config.json of a fresh Llama-style decoder for an environment's vocabulary and lengths. */
-export function decoderConfig(decoder: Decoder, environment: Environment): string {
+export function decoderConfig(decoder: Decoder, environment: Sizes): string {
   const config = {
     architectures: ['LlamaForCausalLM'],
     model_type: 'llama',
@@ -40,12 +47,33 @@ export function decoderConfig(decoder: Decoder, environment: Environment): strin
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-function endOf({ attempt: { stopTokens } }: Environment): number | readonly number[] | null {
+function endOf({ attempt: { stopTokens } }: Sizes): number | readonly number[] | null {
   return stopTokens.length > 1 ? stopTokens : (stopTokens[0] ?? null);
 }
 
 /** The folder a configuration's model is loaded from; null for a fresh one. */
-export const modelFolder = ({ model }: Config): string | null => (model.path === null ? null : resolve(model.path));
+export const modelFolder = ({ model }: Pick<Config, 'model'>): string | null =>
+  model.path === null ? null : resolve(model.path);
+
+/** How a model talks: by the tokenizer and template of its folder, or of bytes where it is made from nothing. */
+export const openChat = (folder: string | null): Chat => (folder === null ? byteChat() : Chat.load(folder));
+
+/** The environment of a configuration; one in words in those of its model. */
+export function openEnvironment(config: Pick<Config, 'environment' | 'model'>): Environment {
+  const { environment } = config;
+  return createEnvironment(environment, isInWords(environment) ? chatCodec(openChat(modelFolder(config))) : null);
+}
+
+/** Files beside the weights that a configuration's model starts with. */
+export function initialCompanions(config: Pick<Config, 'environment' | 'model'>): Companion[] {
+  const folder = modelFolder(config);
+  if (folder !== null) return readCompanions(folder);
+  return isInWords(config.environment) ? byteCompanions() : [];
+}
+
+/** The tokenizer of bytes, as files. */
+export const byteCompanions = (): Companion[] =>
+  Object.entries(byteTokenizerFiles()).map(([name, text]) => ({ name, bytes: Buffer.from(text) }));
 
 /** adapter_config.json (peft) of a fresh adapter. */
 export function adapterConfig({ rank, alpha, rslora, targets, layers, dropout }: LoraConfig): string {
@@ -61,7 +89,11 @@ export function adapterConfig({ rank, alpha, rslora, targets, layers, dropout }:
 }
 
 /** The model a configuration starts from. */
-export async function openModel(addon: Addon, config: Config, environment: Environment): Promise<NativeModel> {
+export async function openModel(
+  addon: Addon,
+  config: Pick<Config, 'model' | 'seed'>,
+  environment: Sizes & Pick<Environment, 'name'>,
+): Promise<NativeModel> {
   const { path, decoder, dtype, lora, adapter } = config.model;
   const folder = modelFolder(config);
   if (folder === null) {

@@ -1,10 +1,9 @@
 // What a configuration amounts to, without training.
 import { formatConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { createEnvironment } from '../environments/create.ts';
 import type { Environment } from '../environments/environment.ts';
 import { formatTable } from '../evaluation/table.ts';
-import { openModel } from '../model.ts';
+import { openEnvironment, openModel } from '../model.ts';
 import type { Addon, MemoryRequest } from '../native/addon.ts';
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -27,7 +26,7 @@ export function memoryRequest({ rollout, train, algorithm }: Config, environment
 
 /** Prints the resolved configuration and the memory the native engine will hold. */
 export async function dryRun(addon: Addon, config: Config, json: boolean): Promise<void> {
-  const environment = createEnvironment(config.environment);
+  const environment = openEnvironment(config);
   const model = await openModel(addon, config, environment);
   const plan = model.plan(memoryRequest(config, environment));
   const { parameterCount, adapter } = model;

@@ -1,11 +1,10 @@
 // exit-rl eval: held-out quality after k self-iteration steps.
 import type { CommandModule } from 'yargs';
-import { createEnvironment } from '../environments/create.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
 import { checkSamples, evaluationSampling, type SamplingWishes } from '../evaluation/sampling.ts';
 import { formatCurve, formatCurves } from '../evaluation/table.ts';
-import { openFolder } from '../model.ts';
+import { openEnvironment, openFolder } from '../model.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
 import { declare, nonNegative, positive, wholeNumber, wholeNumbers } from './options.ts';
@@ -86,7 +85,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     const addon = await loadEngine();
     const curves: Record<string, Curve> = {};
     for (const { name, path, config } of models) {
-      const environment = createEnvironment(config.environment);
+      const environment = openEnvironment(config);
       const sampling = evaluationSampling(config, environment, wishes);
       checkSamples(samples ?? 1, sampling.temperature, 'give a --temperature above 0, or drop --samples');
       const model = await openFolder(addon, path, config.model);

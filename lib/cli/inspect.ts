@@ -1,6 +1,5 @@
 // exit-rl inspect: what a model folder or a run's model is, and whether it fits here.
 import type { CommandModule } from 'yargs';
-import { createEnvironment } from '../environments/create.ts';
 import { UsageError } from '../errors.ts';
 import { formatTable } from '../evaluation/table.ts';
 import { inspectModel, type ModelFacts } from '../huggingface/inspect.ts';
@@ -8,6 +7,7 @@ import { type MemoryFacts, type MemoryNeed, MOST, memoryFacts } from '../hugging
 import type { MemoryRequest } from '../native/addon.ts';
 import { oneModel } from './checkpoints.ts';
 import { memoryRequest } from './dry-run.ts';
+import { openEnvironment } from '../model.ts';
 import { loadEngine } from './engine.ts';
 import { declare, wholeNumber } from './options.ts';
 
@@ -51,7 +51,7 @@ export const inspect: CommandModule<object, Arguments> = {
     const { path, config } = oneModel(args.dir, args.step === undefined ? null : wholeNumber('step', args.step));
     const addon = await loadEngine();
     const model = inspectModel(addon, path);
-    const base = config === null ? STANDARD : memoryRequest(config, createEnvironment(config.environment));
+    const base = config === null ? STANDARD : memoryRequest(config, openEnvironment(config));
     const memory = memoryFacts(addon, model.config, requestOf(args, base, model));
     if (args.json) process.stdout.write(`${JSON.stringify({ ...model, memory })}\n`);
     else process.stdout.write(`${describeModel(model, args.tensors ?? false)}\n\n${describeMemory(memory)}\n`);

@@ -5,12 +5,15 @@ import { hideBin } from 'yargs/helpers';
 import { packageVersion } from '../config/root.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { bench } from './bench.ts';
+import { chat } from './chat.ts';
 import { config } from './config.ts';
 import { doctor } from './doctor.ts';
+import { env } from './env.ts';
 import { evaluateCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { inspect } from './inspect.ts';
 import { sample } from './sample.ts';
+import { sft } from './sft.ts';
 import { study } from './study.ts';
 import { train } from './train.ts';
 import { rejectUnknownOptions } from './options.ts';
@@ -23,6 +26,9 @@ async function main(): Promise<void> {
     .command(train)
     .command(evaluateCommand)
     .command(sample)
+    .command(sft)
+    .command(chat)
+    .command(env)
     .command(study)
     .command(inspect)
     .command(exportCommand)

@@ -1,7 +1,6 @@
 // exit-rl sample: watch a model improve its answers.
 import type { CommandModule } from 'yargs';
-import { createEnvironment } from '../environments/create.ts';
-import { openFolder } from '../model.ts';
+import { openEnvironment, openFolder } from '../model.ts';
 import { deriveSeed } from '../rng.ts';
 import { episodeQuality } from '../rewards/reward.ts';
 import { selfIterate } from '../rollout/self-iterate.ts';
@@ -47,7 +46,7 @@ export const sample: CommandModule<object, Arguments> = {
       args.step === undefined ? null : wholeNumber('step', args.step),
     ).at(-1)!;
     const addon = await loadEngine();
-    const environment = createEnvironment(config.environment);
+    const environment = openEnvironment(config);
     const instance = environment.task(number, 'held_out');
     const model = await openFolder(addon, path, config.model);
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };

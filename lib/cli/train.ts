@@ -10,13 +10,14 @@ import { UsageError } from '../errors.ts';
 import { withGenerationDefaults } from '../evaluation/sampling.ts';
 import { formatCurves } from '../evaluation/table.ts';
 import { environmentFacts } from '../runs/facts.ts';
-import { runExperiment, type Stop } from '../runs/experiment.ts';
+import { runExperiment } from '../runs/experiment.ts';
 import { ADAPTER_CONFIG, CONFIG } from '../runs/files.ts';
 import { createRun, openRun, type Run } from '../runs/run-folder.ts';
 import { dryRun } from './dry-run.ts';
 import { loadEngine } from './engine.ts';
 import { declare } from './options.ts';
 import { clock, Progress } from './progress.ts';
+import { stopOnSignals } from './signals.ts';
 
 interface Arguments {
   config?: string;
@@ -107,17 +108,4 @@ function newFolder(args: Arguments, name: string): string {
     const candidate = i === 2 && !existsSync(path) ? path : `${path}-${i}`;
     if (!existsSync(candidate)) return candidate;
   }
-}
-
-/** First signal: end after the step, saved. Second: end now. */
-function stopOnSignals(): Stop {
-  const stop = { requested: false };
-  const handle = (signal: NodeJS.Signals): void => {
-    if (stop.requested) process.exit(signal === 'SIGINT' ? 130 : 143);
-    stop.requested = true;
-    process.stderr.write('\nfinishing the step and saving; once more to stop at once\n');
-  };
-  process.on('SIGINT', handle);
-  process.on('SIGTERM', handle);
-  return stop;
 }

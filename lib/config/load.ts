@@ -19,18 +19,24 @@ export interface Source {
 type Path = readonly PropertyKey[];
 
 /** Reads and checks a configuration file. */
-export function loadConfig(file: string, set: readonly string[] = []): Config {
+export const loadConfig = (file: string, set: readonly string[] = []): Config => loadSettings(schema, file, set);
+
+/** Reads and checks a file of settings against any schema. */
+export function loadSettings<T>(schema: z.ZodType<T>, file: string, set: readonly string[] = []): T {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new UsageError(`cannot read the configuration ${file}: ${(error as Error).message}`, { cause: error });
   }
-  return parseConfig({ name: file, text, set });
+  return parseSettings(schema, { name: file, text, set });
 }
 
 /** Checks a configuration given as text. */
-export function parseConfig({ name, text, set = [], generated = false }: Source): Config {
+export const parseConfig = (source: Source): Config => parseSettings(schema, source);
+
+/** Checks settings given as text against any schema. */
+export function parseSettings<T>(schema: z.ZodType<T>, { name, text, set = [], generated = false }: Source): T {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const position = (offset: number): string => {

@@ -23,7 +23,7 @@ const schedule = z.strictObject({
   minRatio: share.default(0).describe('Where the decay ends, as a share of lr'),
 });
 
-const optimizer = z.strictObject({
+export const optimizer = z.strictObject({
   lr: z.number().positive().default(1e-3).describe('Peak learning rate of AdamW'),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.95),
@@ -57,7 +57,7 @@ const decoder = z
     path: ['heads'],
   });
 
-const model = z
+export const model = z
   .strictObject({
     path: z.string().nullable().default(null).describe('A folder with config.json and safetensors'),
     decoder: decoder.nullable().default(null).describe('Sizes of a fresh decoder'),

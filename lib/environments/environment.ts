@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Random } from '../rng.ts';
 import type { SelfIterationReward } from '../rewards/reward.ts';
 import type { Attempt, Mode, Split, Verdict } from '../types.ts';
+import type { TextCodec } from './text/codec.ts';
 
 /** A prompt and an answer worth imitating, for the supervised warm-up. */
 export interface Demonstration {
@@ -55,5 +56,7 @@ export interface Environment<Instance = unknown> {
 /** An entry of the registry: `settings` is a strict Zod object with the literal `name` and the difficulty. */
 export interface EnvironmentType<Settings> {
   readonly settings: z.ZodType<Settings>;
-  create(settings: Settings): Environment;
+  /** Set where the tasks are in words: `create` then gets the codec of the model that is to solve them. */
+  readonly words?: true;
+  create(settings: Settings, codec: TextCodec): Environment;
 }

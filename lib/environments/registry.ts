@@ -2,6 +2,7 @@
 import { clerk } from './clerk.ts';
 import { codebreak } from './codebreak.ts';
 import { colour } from './colour.ts';
+import { garble } from './garble.ts';
 import { sort } from './sort.ts';
 import { tune } from './tune.ts';
 
@@ -11,6 +12,7 @@ export const ENVIRONMENTS = {
   tune,
   colour,
   clerk,
+  garble,
 };
 
 export type EnvironmentName = keyof typeof ENVIRONMENTS;

@@ -7,14 +7,13 @@ import type { Config } from '../config/schema.ts';
 import { TaskBuffer } from '../curriculum/buffer.ts';
 import { Coverage } from '../curriculum/coverage.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
-import { createEnvironment } from '../environments/create.ts';
 import type { Environment } from '../environments/environment.ts';
 import { UserError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
 import { type EvaluationSampling, evaluationSampling } from '../evaluation/sampling.ts';
 import { readCompanions } from '../huggingface/companions.ts';
 import { type Learner, train } from '../loop.ts';
-import { modelFolder, openFolder, openModel } from '../model.ts';
+import { initialCompanions, openEnvironment, openFolder, openModel } from '../model.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
 import { coverageStats } from '../step-stats.ts';
 import type { StepStats } from '../types.ts';
@@ -70,7 +69,7 @@ export async function runExperiment(addon: Addon, run: Run, observer: Observer, 
   const unlock = lockRun(run.path);
   try {
     if (run.config.threads > 0) addon.setThreads(run.config.threads);
-    const context = { addon, run, environment: createEnvironment(run.config.environment), observer, stop };
+    const context = { addon, run, environment: openEnvironment(run.config), observer, stop };
     const results: Record<string, Curve> = {};
     if (run.config.warmup.steps > 0) results['warm-up'] = await runWarmUp(context);
     for (const strategy of run.config.strategies) results[strategy] = await runArm(context, strategy);
@@ -207,11 +206,10 @@ async function inPhase(
   const folder = new PhaseFolder(path, (message) => observer.warn(message));
   const { checkpoint } = folder;
   const saved = checkpoint?.path ?? start;
-  const origin = saved ?? modelFolder(config);
   let model: NativeModel | null = null;
   try {
     const sampling = evaluationSampling(config, environment);
-    const saving = checkpointSettings(config, origin);
+    const saving = checkpointSettings(config, saved);
     model = saved === null ? await openModel(addon, config, environment) : await openFolder(addon, saved, config.model);
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
     await body({ ...context, model, folder, saving, sampling });
@@ -228,12 +226,13 @@ async function inPhase(
   }
 }
 
-function checkpointSettings({ run, rollout }: Config, origin: string | null): CheckpointSettings {
+function checkpointSettings(config: Config, saved: string | null): CheckpointSettings {
+  const { run, rollout } = config;
   const { temperature, topK: top_k, topP: top_p, minP: min_p } = rollout;
   return {
     keep: run.keep,
     maxShardBytes: run.maxShardBytes,
-    companions: origin === null ? [] : readCompanions(origin),
+    companions: saved === null ? initialCompanions(config) : readCompanions(saved),
     sampling: { do_sample: true, temperature, top_k, top_p, ...(min_p > 0 && { min_p }) },
   };
 }

@@ -6,6 +6,7 @@ import { presetFile } from '../config/presets.ts';
 import type { Config } from '../config/schema.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
 import { suggestion, UsageError } from '../errors.ts';
+import { withGenerationDefaults } from '../evaluation/sampling.ts';
 import { openRun } from '../runs/run-folder.ts';
 
 export interface StudySettings {
@@ -83,7 +84,7 @@ export function runState(path: string): RunState {
 export function rejectOtherSettings({ path, config }: PlannedRun): void {
   if (runState(path) === 'new') return;
   const comparable = ({ threads: _, run: __, ...rest }: Config): unknown => rest;
-  const found = firstDifference(comparable(openRun(path).config), comparable(config));
+  const found = firstDifference(comparable(openRun(path).config), comparable(withGenerationDefaults(config)));
   if (found === null) return;
   const [key, then, now] = found;
   throw new UsageError(

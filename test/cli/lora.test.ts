@@ -35,6 +35,7 @@ test('checkpoints hold the adapter in the peft layout and its optimizer state, n
   assert.deepEqual(readdirSync(path).sort(), [
     'adapter_config.json',
     'adapter_model.safetensors',
+    'curriculum.arrow',
     'optimizer.safetensors',
     'state.json',
   ]);

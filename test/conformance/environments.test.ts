@@ -5,10 +5,12 @@ import { createEnvironment } from '../../lib/environments/create.ts';
 import { ENVIRONMENTS } from '../../lib/environments/registry.ts';
 import type { Environment } from '../../lib/environments/environment.ts';
 import { Random } from '../../lib/rng.ts';
+import { byteChat, chatCodec } from '../../lib/text/codec.ts';
 import type { Attempt, Split, Verdict } from '../../lib/types.ts';
 
 const SPLITS: readonly Split[] = ['train', 'held_out'];
 const MANY = 300;
+const BYTES = chatCodec(byteChat());
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -34,7 +36,7 @@ async function attemptOf(
 }
 
 for (const [name, { settings }] of Object.entries(ENVIRONMENTS)) {
-  const environment = createEnvironment(settings.parse({ name }));
+  const environment = createEnvironment(settings.parse({ name }), BYTES);
   const { maxTokens } = environment.attempt;
   const randomAnswer = (random: Random): Int32Array =>
     Int32Array.from({ length: maxTokens }, () => random.below(environment.vocabularySize));

@@ -5,7 +5,8 @@ import { readBatches, writeBatch } from '../../lib/batch/file.ts';
 import { rolloutBatch } from '../../lib/batch/rollout.ts';
 import { Sampled } from '../../lib/batch/sampled.ts';
 import { ROLLOUT_SCHEMA } from '../../lib/batch/schema.ts';
-import { demonstrationBatch, promptBatch } from '../../lib/batch/supervised.ts';
+import { exampleBatch, promptBatch } from '../../lib/batch/supervised.ts';
+import { promptAndAnswer } from '../../lib/sft/example.ts';
 import { withTokenValues } from '../../lib/batch/token-values.ts';
 import { describeBatch } from '../../lib/native/bridge.ts';
 import type { Group } from '../../lib/types.ts';
@@ -87,10 +88,10 @@ test('answers are what follows the prompt', async () => {
   }
 });
 
-test('demonstrations carry the loss on the answer', () => {
-  const batch = demonstrationBatch([
-    { prompt: Int32Array.of(1, 2), answer: Int32Array.of(3) },
-    { prompt: Int32Array.of(4), answer: Int32Array.of(5, 6) },
+test('examples carry the loss on the answer', () => {
+  const batch = exampleBatch([
+    promptAndAnswer(Int32Array.of(1, 2), Int32Array.of(3)),
+    promptAndAnswer(Int32Array.of(4), Int32Array.of(5, 6)),
   ]);
   const rows = batch.toArray().map((row) => row.toJSON());
   assert.deepEqual(

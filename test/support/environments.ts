@@ -16,8 +16,8 @@ export async function withCodebreak(
   body: () => Promise<void>,
 ): Promise<void> {
   const { codebreak } = ENVIRONMENTS;
-  const create = (settings: Parameters<typeof codebreak.create>[0]): Environment => {
-    const environment = codebreak.create(settings);
+  const create = (...given: Parameters<typeof codebreak.create>): Environment => {
+    const environment = codebreak.create(...given);
     return changed(environment, changes(environment));
   };
   Object.assign(ENVIRONMENTS, { codebreak: { ...codebreak, create } });

@@ -1,0 +1,136 @@
+// Environments in words: requests and answers are text, a codec turns them into the tokens of whatever model is trained.
+import { UserError } from '../../errors.ts';
+import type { SelfIterationReward } from '../../rewards/reward.ts';
+import type { Random } from '../../rng.ts';
+import type { Attempt, Mode, Split, Verdict } from '../../types.ts';
+import type { AttemptLimits, Demonstration, Environment } from '../environment.ts';
+import type { Message } from '../../text/messages.ts';
+import type { TextCodec } from './codec.ts';
+
+/** An answer with what was said about it. */
+export interface TextAttempt {
+  readonly text: string;
+  /** Empty where there is none. */
+  readonly feedback: string;
+  readonly quality: number;
+}
+
+/** What a verifier says, in words. */
+export type TextVerdict =
+  | { readonly status: 'valid' | 'invalid'; readonly quality: number; readonly feedback: string }
+  | { readonly status: 'infrastructure_error'; readonly reason: string };
+
+export interface TextDemonstration<Instance> {
+  readonly instance: Instance;
+  readonly mode: Mode;
+  readonly previous: TextAttempt | null;
+  readonly answer: string;
+}
+
+/** A family of tasks in words; the same contract as `Environment`. */
+export interface TextTasks<Instance> {
+  readonly name: string;
+  readonly turns: number;
+  /** Longest prompt and longest answer, in tokens of the model. */
+  readonly promptTokens: number;
+  readonly answerTokens: number;
+  readonly selfIterationReward: SelfIterationReward;
+  readonly levels: Environment['levels'];
+  task(number: number, split: Split): Instance;
+  key(instance: Instance): string;
+  /** The conversation that asks for an answer; `history` are the answers that stand from earlier turns. */
+  messages(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Message[];
+  judge(instance: Instance, answer: string, history: readonly TextAttempt[]): TextVerdict | Promise<TextVerdict>;
+  reference(instance: Instance, history: readonly TextAttempt[]): string;
+  demonstration(random: Random): TextDemonstration<Instance> | null;
+}
+
+/**
+ * The message of a self-iteration step: what is asked, the request, the current response and what was said about it
+ * (arXiv 2509.04575, section 3). A step sees no older responses.
+ */
+export function selfIterationMessage(mode: 'improve' | 'diverge', request: string, previous: TextAttempt): string {
+  const ask =
+    mode === 'improve'
+      ? 'Here are a request and the current response to it. Write a better response to the request.'
+      : 'Here are a request and the current response to it. Answer the request in a way that differs significantly: first ' +
+        'sum up the approach of the current response briefly, then describe a different approach, then give the new response.';
+  const feedback = previous.feedback === '' ? '' : `\n\n# Feedback\n${previous.feedback}`;
+  return `${ask}\n\n# Request\n${request}\n\n# Current response\n${previous.text}${feedback}`;
+}
+
+/** Tasks in words as an environment of tokens. */
+export class TextEnvironment<Instance> implements Environment<Instance> {
+  readonly name: string;
+  readonly turns: number;
+  readonly vocabularySize: number;
+  readonly promptTokens: number;
+  readonly attempt: AttemptLimits;
+  readonly selfIterationReward: SelfIterationReward;
+  readonly levels: Environment['levels'];
+  readonly #tasks: TextTasks<Instance>;
+  readonly #codec: TextCodec;
+
+  constructor(tasks: TextTasks<Instance>, codec: TextCodec) {
+    this.#tasks = tasks;
+    this.#codec = codec;
+    this.name = tasks.name;
+    this.turns = tasks.turns;
+    this.vocabularySize = codec.vocabularySize;
+    this.promptTokens = tasks.promptTokens;
+    this.attempt = { maxTokens: tasks.answerTokens, stopTokens: codec.stopTokens, stopSequences: [] };
+    this.selfIterationReward = tasks.selfIterationReward;
+    this.levels = tasks.levels;
+  }
+
+  task(number: number, split: Split): Instance {
+    return this.#tasks.task(number, split);
+  }
+
+  key(instance: Instance): string {
+    return this.#tasks.key(instance);
+  }
+
+  prompt(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array {
+    const past = history.map((attempt) => this.#read(attempt));
+    return this.#prompt(instance, mode, previous === null ? null : this.#read(previous), past);
+  }
+
+  async judge(instance: Instance, answer: Int32Array, history: readonly Attempt[]): Promise<Verdict> {
+    const past = history.map((attempt) => this.#read(attempt));
+    const verdict = await this.#tasks.judge(instance, this.#codec.decode(answer), past);
+    if (verdict.status === 'infrastructure_error') return verdict;
+    return { ...verdict, feedback: this.#codec.encode(verdict.feedback) };
+  }
+
+  reference(instance: Instance, history: readonly Attempt[]): Int32Array {
+    const past = history.map((attempt) => this.#read(attempt));
+    return this.#codec.answer(this.#tasks.reference(instance, past));
+  }
+
+  demonstration(random: Random): Demonstration | null {
+    const shown = this.#tasks.demonstration(random);
+    if (shown === null) return null;
+    const { instance, mode, previous, answer } = shown;
+    return { prompt: this.#prompt(instance, mode, previous, []), answer: this.#codec.answer(answer) };
+  }
+
+  show(tokens: Int32Array): string {
+    return this.#codec.decode(tokens);
+  }
+
+  #read({ tokens, feedback, quality }: Attempt): TextAttempt {
+    return { text: this.#codec.decode(tokens), feedback: this.#codec.decode(feedback), quality };
+  }
+
+  #prompt(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Int32Array {
+    const tokens = this.#codec.prompt(this.#tasks.messages(instance, mode, previous, history));
+    if (tokens.length > this.promptTokens) {
+      throw new UserError(
+        `environment ${this.name}: a prompt has ${tokens.length} tokens with this model's tokenizer, more than the ` +
+          `${this.promptTokens} allowed; raise environment.promptTokens`,
+      );
+    }
+    return tokens;
+  }
+}

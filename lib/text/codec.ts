@@ -1,0 +1,30 @@
+// A tokenizer and its chat template as environments in words use them.
+import type { TextCodec } from '../environments/text/codec.ts';
+import { UserError } from '../errors.ts';
+import { byteTokenizerFiles } from './byte-tokenizer.ts';
+import { Chat } from './chat.ts';
+import { Tokenizer } from './tokenizer.ts';
+
+/** Throws a `UserError` where the template puts no token behind an answer: nothing could end one. */
+export function chatCodec(chat: Chat): TextCodec {
+  const { tokenizer } = chat;
+  const stopTokens = chat.stopTokens();
+  const end = stopTokens.at(-1);
+  if (end === undefined)
+    throw new UserError('the chat template ends an answer with no token, and there is no eos_token');
+  return {
+    vocabularySize: tokenizer.vocabularySize,
+    stopTokens,
+    prompt: (messages) => chat.encode(messages, { addGenerationPrompt: true }),
+    answer: (text) => Int32Array.of(...tokenizer.encode(text), end),
+    encode: (text) => tokenizer.encode(text),
+    decode: (tokens) => tokenizer.decode(tokens, { skipSpecialTokens: true }),
+  };
+}
+
+/** The chat of models that are made from nothing. */
+export function byteChat(): Chat {
+  const files = byteTokenizerFiles();
+  const config = JSON.parse(files['tokenizer_config.json']!) as { chat_template: string };
+  return new Chat(Tokenizer.fromJson(JSON.parse(files['tokenizer.json']!), config), { default: config.chat_template });
+}
