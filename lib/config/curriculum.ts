@@ -5,7 +5,10 @@ import { count, share } from './numbers.ts';
 
 export const curriculum = z
   .strictObject({
-    capacity: count.default(512).describe('Entries of the task buffer (N)'),
+    capacity: count
+      .max(10_000_000, 'too big: a buffer holds ten million entries at most')
+      .default(512)
+      .describe('Entries of the task buffer (N)'),
     minimum: z.int().min(0).default(128).describe('No replay before the buffer holds so many (B_min)'),
     probability: share.default(0.5).describe('Probability of starting from the buffer (p)'),
     diverge: share
@@ -37,12 +40,18 @@ export const curriculum = z
     maxAge: count.nullable().default(null).describe('Steps after which a start point leaves the buffer; null: never'),
     instances: count.nullable().default(null).describe('Training instances; null: unlimited'),
   })
-  .refine((c) => c.minimum <= c.capacity, { error: 'minimum exceeds capacity: no replay ever', path: ['minimum'] })
+  .refine((c) => c.minimum <= c.capacity, {
+    error: ({ input }) => {
+      const { minimum, capacity } = input as { minimum: number; capacity: number };
+      return `the buffer never holds ${minimum} entries with capacity ${capacity}: lower it or raise curriculum.capacity`;
+    },
+    path: ['minimum'],
+  })
   .refine((c) => c.sampling !== 'top' || c.topK !== null, {
     error: 'sampling the top needs topK: how many of the highest scores',
     path: ['topK'],
   })
   .refine((c) => c.topK === null || c.topK <= c.capacity, {
-    error: 'topK exceeds capacity: there are never so many entries',
+    error: 'topK exceeds capacity: there are never so many entries; lower it or raise curriculum.capacity',
     path: ['topK'],
   });

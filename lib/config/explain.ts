@@ -24,7 +24,8 @@ export function explainIssue(issue: z.core.$ZodIssue, raw: unknown, known: reado
   if (found === undefined && (issue.code === 'invalid_type' || issue.code === 'invalid_union')) {
     return [{ path, key: null, message: `missing setting "${path.join('.')}"` }];
   }
-  const said = issue.message.includes(JSON.stringify(found));
+  // Undefined: the default does not fit other settings; the message names it.
+  const said = found === undefined || issue.message.includes(JSON.stringify(found));
   const got = said || (typeof found === 'object' && found !== null) ? '' : `, got ${JSON.stringify(found)}`;
   const choices = issue.code === 'invalid_value' ? issue.values.map(String) : [];
   const message = lowerFirst(issue.message).replace(got === '' ? '' : /, received \w+$/, '');

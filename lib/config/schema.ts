@@ -92,7 +92,7 @@ const rollout = z.strictObject({
   groups: count.default(32).describe('Prompts per step'),
   groupSize: z
     .int()
-    .min(2, 'a group needs at least two attempts: the variance of a single return says nothing')
+    .min(2, 'a group needs at least two attempts: a single return has no variance to score its start with')
     .default(8)
     .describe('Attempts per prompt (G)'),
   temperature: z.number().positive().default(1),

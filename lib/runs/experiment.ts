@@ -9,7 +9,7 @@ import { Coverage } from '../curriculum/coverage.ts';
 import { STRATEGIES, type StrategyName } from '../curriculum/strategies.ts';
 import type { Environment } from '../environments/environment.ts';
 import { UserError } from '../errors.ts';
-import { type Curve, evaluate } from '../evaluation/evaluate.ts';
+import { type Curve, type CurvePoint, evaluate } from '../evaluation/evaluate.ts';
 import { type EvaluationSampling, evaluationSampling } from '../evaluation/sampling.ts';
 import { readCompanions } from '../huggingface/companions.ts';
 import { type Learner, train } from '../loop.ts';
@@ -255,5 +255,7 @@ async function heldOut({ addon, run, environment, model, sampling }: Phase, done
   if (every === 0 || done % every !== 0) return {};
   const settings = { ...sampling, k, instances, seed: run.config.seed };
   const { points } = await evaluate(addon, model, environment, settings);
-  return Object.fromEntries(points.map((point) => [`quality@${point.k}`, point.quality]));
+  // Where no episode could be judged there is no quality, not one of 0.
+  const quality = (point: CurvePoint): number | null => (point.unjudged < instances ? point.quality : null);
+  return Object.fromEntries(points.map((point) => [`quality@${point.k}`, quality(point)]));
 }

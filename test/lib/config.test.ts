@@ -43,7 +43,7 @@ test('a missing setting, an unknown key and a wrong type say file, line, column 
     ],
     [
       `${MINIMAL}curriculum: { capacity: 3, minimum: 4 }\n`,
-      /^run\.yaml:3:37: curriculum\.minimum: minimum exceeds capacity/,
+      /^run\.yaml:3:37: curriculum\.minimum: the buffer never holds 4 entries with capacity 3/,
     ],
     ['a: [1\nb: 2\n', /^run\.yaml:\d+:\d+: /],
     ['just text', /^run\.yaml:1:1: expected a mapping/],

@@ -7,7 +7,11 @@ const parse = (...set: string[]): ReturnType<typeof parseConfig> =>
 
 test('a curriculum that cannot hold is refused when it is read, with the reason', () => {
   const refused: [string[], RegExp][] = [
-    [['curriculum.capacity=100'], /minimum exceeds capacity/],
+    [
+      ['curriculum.capacity=100'],
+      /curriculum\.minimum: the buffer never holds 128 entries with capacity 100: lower it or raise .*capacity$/,
+    ],
+    [['curriculum.capacity=1e11'], /curriculum\.capacity: too big: a buffer holds ten million/],
     [['curriculum.capacity=0'], /curriculum\.capacity: too small/],
     [['curriculum.kappa=-1'], /curriculum\.kappa: too small/],
     [['curriculum.probability=1.5'], /curriculum\.probability: too big/],
@@ -28,7 +32,7 @@ test('a curriculum that cannot hold is refused when it is read, with the reason'
     ],
     [['environment=codebreak'], /environment: expected object, got "codebreak"/],
     [['environment={ length: 3 }'], /missing setting "environment\.name"/],
-    [['rollout.groupSize=1'], /at least two attempts: the variance of a single return/],
+    [['rollout.groupSize=1'], /at least two attempts: a single return has no variance/],
   ];
   for (const [set, message] of refused) assert.throws(() => parse(...set), message, set.join(' '));
 });
