@@ -42,7 +42,10 @@ export interface EnvironmentSummary {
 }
 
 /** Statistics of metrics.jsonl that tell how the curriculum works. Those a strategy does not have are left out. */
-export const CURRICULUM = ['depth', 'bufferSize', 'bufferScore', 'zeroVariance'] as const;
+export const CURRICULUM = [
+  ...(['depth', 'bufferSize', 'bufferScore', 'zeroVariance'] as const),
+  ...(['trainedInstances', 'trainedStarts'] as const),
+] as const;
 
 /** More points than this are averaged in bins: a drawing has no more pixels, and noise hides the trend. */
 const MOST_POINTS = 40;

@@ -1,13 +1,15 @@
 // The figure of one environment: quality against k, quality against tokens spent, and how the curriculum went.
-import type { EnvironmentSummary, StageSummary, TrainingPoint } from './aggregate.ts';
+import type { CURRICULUM, EnvironmentSummary, StageSummary, TrainingPoint } from './aggregate.ts';
 import { linearScale, stepsScale } from './scale.ts';
 import { drawFigure, type Line, type LinePoint, type Panel } from './svg.ts';
 
-const CURRICULUM_TITLES: Readonly<Record<string, string>> = {
+const CURRICULUM_TITLES: Readonly<Record<(typeof CURRICULUM)[number], string>> = {
   depth: 'Mean depth of the start points',
   bufferSize: 'Entries of the task buffer',
   bufferScore: 'Mean score of the buffer',
   zeroVariance: 'Share of groups without variance',
+  trainedInstances: 'Different instances trained on',
+  trainedStarts: 'Different start points trained on',
 };
 
 export function drawEnvironment(summary: EnvironmentSummary): string {
