@@ -10,7 +10,9 @@ export function mean(values: readonly number[]): number {
 export function variance(values: readonly number[]): number {
   if (values.length === 0) return 0;
   const centre = mean(values);
-  return mean(values.map((value) => (value - centre) ** 2));
+  let sum = 0;
+  for (const value of values) sum += (value - centre) ** 2;
+  return sum / values.length;
 }
 
 /** Standard deviation with n - 1; 0 for fewer than two values. */

@@ -1,13 +1,8 @@
 // What a step leaves in metrics.jsonl.
 import type { TaskBuffer } from './curriculum/buffer.ts';
 import type { Coverage } from './curriculum/coverage.ts';
-import { known, mean, variance } from './statistics.ts';
-import type { Attempt, Group, PolicyUpdate, StepStats } from './types.ts';
-
-const qualities = (groups: readonly Group[]): number[] =>
-  groups.flatMap(({ attempts }) => attempts.filter((a): a is Attempt => a !== null).map(({ quality }) => quality));
-
-const meanOrNull = (values: readonly number[]): number | null => (values.length === 0 ? null : mean(values));
+import { known, variance } from './statistics.ts';
+import type { Group, Mode, PolicyUpdate, StepStats } from './types.ts';
 
 /** What has been trained on since the first step. */
 export const coverageStats = ({ instances, starts }: Coverage): StepStats => ({
@@ -24,42 +19,60 @@ export function stepStats(
   coverage: Coverage,
 ): StepStats {
   const { train, optimizer, lr } = update;
-  const attempts = groups.reduce((n, group) => n + group.attempts.length, 0);
-  const base = groups.filter(({ task }) => task.mode === 'base');
-  const diverge = groups.filter(({ task }) => task.mode === 'diverge');
-  const improve = groups.filter(({ task }) => task.mode === 'improve');
-  const gains = improve.flatMap((group) => qualities([group]).map((quality) => quality - group.task.previous!.quality));
-  const flat = groups.filter(({ rewards }) => variance(known(rewards)) === 0).length;
-  const replayed = groups.filter(({ task }) => task.entry !== null);
+  const [reward, quality, gain, depth, startTurn, born] = Array.from({ length: 6 }, () => new Mean());
+  const byMode: Readonly<Record<Mode, Mean>> = { base: new Mean(), improve: new Mean(), diverge: new Mean() };
+  const counts = { attempts: 0, invalid: 0, failures: 0, flat: 0, replayed: 0, sampledTokens: 0 };
+  const instances = new Set<number>();
+  let deepest = 0;
+  for (const { task, attempts, rewards, lengths, invalid, failures } of groups) {
+    for (const attempt of attempts) {
+      if (attempt === null) continue;
+      quality!.add(attempt.quality);
+      byMode[task.mode].add(attempt.quality);
+      if (task.mode === 'improve') gain!.add(attempt.quality - task.previous!.quality);
+    }
+    for (const value of rewards) if (value !== null) reward!.add(value);
+    for (const length of lengths) counts.sampledTokens += length;
+    counts.attempts += attempts.length;
+    counts.invalid += invalid;
+    counts.failures += failures.length;
+    if (variance(known(rewards)) === 0) counts.flat++;
+    if (task.entry !== null) counts.replayed++;
+    if (task.born !== null) born!.add(task.born);
+    depth!.add(task.depth);
+    deepest = Math.max(deepest, task.depth);
+    startTurn!.add(task.history.length);
+    instances.add(task.instance);
+  }
   const { facts } = buffer;
   return {
     step: step + 1,
-    reward: meanOrNull(groups.flatMap(({ rewards }) => known(rewards))),
-    quality: meanOrNull(qualities(groups)),
-    qualityBase: meanOrNull(qualities(base)),
-    qualityImprove: meanOrNull(qualities(improve)),
-    qualityDiverge: meanOrNull(qualities(diverge)),
-    improvement: meanOrNull(gains),
-    invalid: groups.reduce((n, group) => n + group.invalid, 0) / attempts,
-    unjudged: groups.reduce((n, { failures }) => n + failures.length, 0),
-    zeroVariance: flat / groups.length,
-    depth: mean(groups.map(({ task }) => task.depth)),
-    depthMax: Math.max(...groups.map(({ task }) => task.depth)),
-    startTurn: mean(groups.map(({ task }) => task.history.length)),
-    replayed: replayed.length / groups.length,
-    replayedBorn: meanOrNull(known(replayed.map(({ task }) => task.born))),
-    instances: new Set(groups.map(({ task }) => task.instance)).size,
+    reward: reward!.value,
+    quality: quality!.value,
+    qualityBase: byMode.base.value,
+    qualityImprove: byMode.improve.value,
+    qualityDiverge: byMode.diverge.value,
+    improvement: gain!.value,
+    invalid: counts.invalid / counts.attempts,
+    unjudged: counts.failures,
+    zeroVariance: counts.flat / groups.length,
+    depth: depth!.value,
+    depthMax: deepest,
+    startTurn: startTurn!.value,
+    replayed: counts.replayed / groups.length,
+    replayedBorn: born!.value,
+    instances: instances.size,
     ...coverageStats(coverage),
     bufferSize: buffer.size,
     bufferInstances: facts.instances,
     bufferScore: facts.meanScore,
     bufferScoreMin: buffer.minScore,
     bufferScoreMax: facts.maxScore,
-    ...Object.fromEntries(facts.histogram.map((entries, bin) => [`bufferScoreBin${bin}`, entries])),
+    ...histogramStats(facts.histogram),
     bufferDepth: facts.meanDepth,
     bufferAge: facts.meanBorn === null ? null : step - facts.meanBorn,
     tokens: train.tokens,
-    sampledTokens: groups.reduce((n, { lengths }) => n + lengths.reduce((sum, length) => sum + length, 0), 0),
+    sampledTokens: counts.sampledTokens,
     loss: train.loss,
     entropy: train.entropy,
     klK3: train.klK3,
@@ -71,4 +84,22 @@ export function stepStats(
     gradNorm: optimizer.gradNorm,
     lr,
   };
+}
+
+const histogramStats = (histogram: readonly number[]): StepStats =>
+  Object.fromEntries(histogram.map((entries, bin) => [`bufferScoreBin${bin}`, entries]));
+
+/** Mean of what is added; null for nothing. */
+class Mean {
+  #sum = 0;
+  #count = 0;
+
+  add(value: number): void {
+    this.#sum += value;
+    this.#count++;
+  }
+
+  get value(): number | null {
+    return this.#count === 0 ? null : this.#sum / this.#count;
+  }
 }
