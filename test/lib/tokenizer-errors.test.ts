@@ -102,6 +102,10 @@ test('tokenizer_config.json that names a token which is none', () => {
     () => Tokenizer.fromJson(file, { added_tokens_decoder: { x: {} } }),
     /added_tokens_decoder\.x is not a token id/,
   );
+  userError(
+    () => Tokenizer.fromJson(file, { added_tokens_decoder: { 900: null } }),
+    /added_tokens_decoder\.900 must be a JSON object, not missing/,
+  );
 });
 
 test('a folder without a tokenizer, with one that is no JSON, or a folder in its place', async () => {

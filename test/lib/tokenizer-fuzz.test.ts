@@ -89,8 +89,9 @@ fuzz('tokenizer_config.json', (random) => {
 });
 
 const tokenizer = Tokenizer.fromJson(small, config);
+const templates = ['chatml', 'qwen'].map(goldenTemplate);
 fuzz('chat_template.jinja', (random, i) => {
-  const source = damageText(random, goldenTemplate(['chatml', 'qwen'][i % 2]!));
+  const source = damageText(random, templates[i % 2]!);
   const chat = new Chat(tokenizer, { default: source });
   chat.encodeMasked(MESSAGES);
 });

@@ -51,6 +51,6 @@ export function readAddedTokensDecoder(config: Fields): AddedToken[] {
   return entries.keys().map((key) => {
     const id = /^\d{1,8}$/.test(key) ? Number(key) : Number.NaN;
     if (!(id <= LARGEST_ID)) throw entries.error(key, 'is not a token id');
-    return readAddedToken(entries.object(key)!, id);
+    return readAddedToken(new Fields(entries.get(key), entries.at(key)), id);
   });
 }
