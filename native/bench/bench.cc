@@ -138,6 +138,17 @@ const std::map<std::string, std::pair<size_t, Case>>& cases() {
          Buffer<float> to(s[0]);
          return timed(repeats, 0, 8.0 * double(s[0]), [&] { pool.parallel_for(s[0], 4096, [&](int64_t b, int64_t e, int) { std::memcpy(to.data() + b, from.data() + b, size_t(e - b) * 4); }); });
        }}},
+      {"fresh_memory", {1, [](Pool& pool, const Shape& s, int64_t repeats) {
+         BenchResult out;
+         out.bytes = 4.0 * double(s[0]);
+         for (int64_t r = 0; r < repeats; ++r) {
+           const auto start = std::chrono::steady_clock::now();
+           Buffer<float> memory(s[0]);
+           pool.parallel_for(s[0], 1 << 19, [&](int64_t b, int64_t e, int) { for (int64_t i = b; i < e; i += 1024) memory[i] = 1; });
+           out.seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+         }
+         return out;
+       }}},
       {"linear_forward", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'f'); }}},
       {"linear_dx", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'x'); }}},
       {"linear_dw", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'w'); }}},

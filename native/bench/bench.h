@@ -17,6 +17,7 @@ struct BenchResult {
 // Ops and their shapes:
 //   peak []                                   fused multiply-adds in registers on every thread
 //   stream [n]                                copies n floats: memory bandwidth
+//   fresh_memory [n]                          writes to every page of new memory for n floats
 //   linear_forward | linear_dx | linear_dw [T, N, K]
 //   attention_forward | attention_backward | attention_decode [B, T, H, K, D]
 //   rmsnorm_forward | rmsnorm_backward [T, C]     glu_forward | glu_backward [T, F]
