@@ -13,6 +13,8 @@ const CASES: readonly (readonly [op: string, shape: readonly number[]])[] = [
   ['linear_forward', [8, 768, 256]],
   ['linear_dx', [8192, 2048, 256]],
   ['linear_dw', [8192, 2048, 256]],
+  ['lora_forward', [8192, 2048, 256, 16]],
+  ['lora_backward', [8192, 2048, 256, 16]],
   ['attention_forward', [64, 128, 4, 4, 64]],
   ['attention_backward', [64, 128, 4, 4, 64]],
   ['attention_decode', [256, 128, 4, 4, 64]],

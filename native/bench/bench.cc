@@ -14,6 +14,7 @@
 #include "ops/attention/attention.h"
 #include "ops/glu/glu.h"
 #include "ops/head/head.h"
+#include "ops/lora/lora.h"
 #include "ops/matmul/matmul.h"
 #include "ops/rmsnorm/rmsnorm.h"
 
@@ -59,6 +60,22 @@ BenchResult linear(Pool& pool, const Shape& s, int64_t repeats, char what) {
   }
   if (what == 'x') return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), nullptr, w.data(), nullptr, x.data(), nullptr, nullptr, T, N, K}); });
   return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), x.data(), nullptr, nullptr, nullptr, w.data(), nullptr, T, N, K}); });
+}
+
+BenchResult lora(Pool& pool, const Shape& s, int64_t repeats, char what) {
+  const int64_t T = s[0], N = s[1], K = s[2], R = s[3];
+  auto x = random_floats(T * K, 1), y = random_floats(T * N, 2), a = random_floats(R * K, 3), b = random_floats(N * R, 4);
+  Buffer<float> packed_a(packed_weight_size(R, K)), packed_b(packed_weight_size(N, R)), u(T * R), du(T * R), dx(T * K), da(R * K), db(N * R);
+  pack_weight(pool, a.data(), R, K, packed_a.data());
+  pack_weight(pool, b.data(), N, R, packed_b.data());
+  const LoraTarget targets[] = {{0, N, b.data(), packed_b.data(), db.data()}};
+  const double product = 2.0 * double(T) * double(R) * double(K + N), rows = 4.0 * double(T) * double(K + 2 * N);
+  const LoraForward forward{x.data(), packed_a.data(), targets, u.data(), y.data(), T, K, R, N, 1.0f};
+  if (what == 'f') return timed(repeats, product, rows, [&] { lora_forward(pool, forward); });
+  return timed(repeats, 2 * product, 4.0 * double(T) * double(3 * K + 2 * N), [&] {
+    lora_backward(pool, {y.data(), u.data(), a.data(), targets, du.data(), dx.data(), T, K, R, N, 1.0f});
+    lora_backward_a(pool, {du.data(), x.data(), da.data(), T, K, R});
+  });
 }
 
 BenchResult attention(Pool& pool, const Shape& s, int64_t repeats, char what) {
@@ -152,6 +169,8 @@ const std::map<std::string, std::pair<size_t, Case>>& cases() {
       {"linear_forward", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'f'); }}},
       {"linear_dx", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'x'); }}},
       {"linear_dw", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'w'); }}},
+      {"lora_forward", {4, [](Pool& p, const Shape& s, int64_t r) { return lora(p, s, r, 'f'); }}},
+      {"lora_backward", {4, [](Pool& p, const Shape& s, int64_t r) { return lora(p, s, r, 'b'); }}},
       {"attention_forward", {5, [](Pool& p, const Shape& s, int64_t r) { return attention(p, s, r, 'f'); }}},
       {"attention_backward", {5, [](Pool& p, const Shape& s, int64_t r) { return attention(p, s, r, 'b'); }}},
       {"attention_decode", {5, [](Pool& p, const Shape& s, int64_t r) { return attention(p, s, r, 'd'); }}},
