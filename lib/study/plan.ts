@@ -84,7 +84,10 @@ export function runState(path: string): RunState {
 export function rejectOtherSettings({ path, config }: PlannedRun): void {
   if (runState(path) === 'new') return;
   const comparable = ({ threads: _, run: __, ...rest }: Config): unknown => rest;
-  const found = firstDifference(comparable(openRun(path).config), comparable(withGenerationDefaults(config)));
+  const found = firstDifference(
+    comparable(withGenerationDefaults(openRun(path).config)),
+    comparable(withGenerationDefaults(config)),
+  );
   if (found === null) return;
   const [key, then, now] = found;
   throw new UsageError(
