@@ -111,11 +111,11 @@ export async function openModel(
   });
 }
 
-/** Opens what was saved: a model folder, or the folder of a LoRA adapter together with the base model it names. */
-export async function openFolder(addon: Addon, path: string, options?: ModelOptions): Promise<NativeModel> {
+/** The folder with the weights of what was saved: of an adapter that of the base model it names, else the folder itself. */
+export function weightsFolder(path: string): string {
   const file = join(path, ADAPTER_CONFIG);
   const saved = readJson<{ base_model_name_or_path?: unknown }>(file);
-  if (saved === null) return addon.loadModel(path, options);
+  if (saved === null) return path;
   const base = saved.base_model_name_or_path;
   if (typeof base !== 'string' || !existsSync(join(base, CONFIG))) {
     throw new UserError(
@@ -123,7 +123,18 @@ export async function openFolder(addon: Addon, path: string, options?: ModelOpti
         'write the path of its folder into base_model_name_or_path',
     );
   }
-  return orClose(await addon.loadModel(base, options), (model) => model.loadAdapter(path));
+  return base;
+}
+
+/** Opens what was saved: a model folder, or the folder of a LoRA adapter together with the base model it names. */
+export async function openFolder(
+  addon: Pick<Addon, 'loadModel'>,
+  path: string,
+  options?: ModelOptions,
+): Promise<NativeModel> {
+  const base = weightsFolder(path);
+  const model = await addon.loadModel(base, options);
+  return base === path ? model : orClose(model, () => model.loadAdapter(path));
 }
 
 async function createAdapter(model: NativeModel, lora: LoraConfig, seed: number): Promise<void> {

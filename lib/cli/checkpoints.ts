@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { latestCheckpoint, problemOf, stepName, usableSteps } from '../runs/checkpoint.ts';
+import { ADAPTER_CONFIG, CONFIG } from '../runs/files.ts';
 import { armPath, openRun, warmupPath } from '../runs/run-folder.ts';
 
 export interface SavedModel {
@@ -45,8 +46,8 @@ export function oneModel(path: string, step: number | null): Omit<SavedModel, 'c
   const has = (name: string): boolean => existsSync(join(path, name));
   if (!existsSync(path)) throw new UsageError(`there is no folder ${path}`);
   if (!has('state.json') && !has('config.yaml')) {
-    if (!has('config.json')) {
-      throw new UsageError(`${path} is neither a model folder (with config.json) nor a run (with config.yaml)`);
+    if (!has(CONFIG) && !has(ADAPTER_CONFIG)) {
+      throw new UsageError(`${path} is neither a model folder (with ${CONFIG}) nor a run (with config.yaml)`);
     }
     if (step !== null) throw new UsageError(`--step ${step}: ${path} is a model folder, only runs have steps`);
     return { name: basename(resolve(path)), path, config: null };

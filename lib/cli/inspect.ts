@@ -2,9 +2,9 @@
 import type { CommandModule } from 'yargs';
 import { UsageError } from '../errors.ts';
 import { formatTable } from '../evaluation/table.ts';
-import { inspectModel, type ModelFacts } from '../huggingface/inspect.ts';
+import { type AdapterFacts, inspectModel, type ModelFacts } from '../huggingface/inspect.ts';
 import { type MemoryFacts, type MemoryNeed, MOST, memoryFacts } from '../huggingface/memory.ts';
-import type { MemoryRequest } from '../native/addon.ts';
+import type { MemoryRequest, PlanOptions } from '../native/addon.ts';
 import { oneModel } from './checkpoints.ts';
 import { memoryRequest } from './dry-run.ts';
 import { openEnvironment } from '../model.ts';
@@ -25,7 +25,14 @@ const STANDARD: MemoryRequest = {
   ...{ microBatchTokens: 4096, recompute: 'none', reference: false },
 };
 
-type Arguments = { dir: string; step?: string; recompute?: string; tensors?: boolean; json?: boolean } & {
+type Arguments = {
+  dir: string;
+  step?: string;
+  recompute?: string;
+  dtype?: string;
+  tensors?: boolean;
+  json?: boolean;
+} & {
   [Name in keyof typeof SIZES]?: string;
 };
 
@@ -41,6 +48,7 @@ export const inspect: CommandModule<object, Arguments> = {
           Object.entries(SIZES).map(([name, [, describe]]) => [name, { type: 'string', requiresArg: true, describe }]),
         ),
         recompute: { type: 'string', requiresArg: true, describe: 'none or block: recompute activations (none)' },
+        dtype: { type: 'string', requiresArg: true, describe: 'Computation: float32 or bfloat16 (float32)' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
         tensors: { type: 'boolean', describe: 'List every tensor' },
         json: { type: 'boolean', describe: 'Print JSON' },
@@ -52,11 +60,18 @@ export const inspect: CommandModule<object, Arguments> = {
     const addon = await loadEngine();
     const model = inspectModel(addon, path);
     const base = config === null ? STANDARD : memoryRequest(config, openEnvironment(config));
-    const memory = memoryFacts(addon, model.config, requestOf(args, base, model));
+    const dtype = precision(args.dtype ?? config?.model.dtype ?? 'float32');
+    const options: PlanOptions = model.adapter === null ? { dtype } : { dtype, adapter: model.adapter.config };
+    const memory = memoryFacts(addon, model.config, requestOf(args, base, model), options);
     if (args.json) process.stdout.write(`${JSON.stringify({ ...model, memory })}\n`);
     else process.stdout.write(`${describeModel(model, args.tensors ?? false)}\n\n${describeMemory(memory)}\n`);
   },
 };
+
+function precision(text: string): PlanOptions['dtype'] {
+  if (text === 'float32' || text === 'bfloat16') return text;
+  throw new UsageError(`--dtype ${text}: expected float32 or bfloat16`);
+}
 
 function requestOf(args: Arguments, base: MemoryRequest, { context }: ModelFacts): MemoryRequest {
   const given = Object.entries(SIZES).flatMap(([name, [key]]) => {
@@ -84,10 +99,11 @@ const size = (bytes: number): string => {
 const present = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
 
 function describeModel(model: ModelFacts, withTensors: boolean): string {
-  const { rope, generation } = model;
+  const { rope, generation, adapter } = model;
   const { rope_type: kind, rope_theta: base, factor } = rope;
   const rows: [string, string][] = [
     ['folder', model.path],
+    ...(adapter === null ? [] : [describeAdapter(adapter)]),
     ['architecture', `${model.architecture} (${model.family})`],
     ['parameters', `${model.parameters}${model.tiedEmbeddings ? ', head tied to the embedding' : ''}`],
     ['layers', `${model.layers} of width ${model.width}, feed-forward ${model.feedForward}`],
@@ -109,6 +125,13 @@ function describeModel(model: ModelFacts, withTensors: boolean): string {
   if (!withTensors) return text.join('\n');
   const tensors = model.tensors.map(({ name, dtype, shape, bytes }) => [name, dtype, shape.join(' x '), size(bytes)]);
   return `${text.join('\n')}\n\n${formatTable(tensors)}`;
+}
+
+function describeAdapter({ path, rank, alpha, targets, parameters }: AdapterFacts): [string, string] {
+  return [
+    'adapter',
+    `${path}: rank ${rank}, alpha ${alpha}, ${parameters} parameters on ${[targets].flat().join(', ')}`,
+  ];
 }
 
 function describeGeneration(generation: NonNullable<ModelFacts['generation']>): string {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { openFolder, weightsFolder } from '../model.ts';
 import type { Addon, SaveAs } from '../native/addon.ts';
 import { makeFolder, onDisk, syncFolder } from '../runs/files.ts';
 import { readCompanions } from './companions.ts';
@@ -12,7 +13,7 @@ export interface Exported {
   readonly parameterCount: number;
 }
 
-/** Exports the model in `from` to `to`, a folder that must not exist or be empty. */
+/** Exports the model in `from` to `to`, a folder that must not exist or be empty. An adapter is merged into its base. */
 export async function exportModel(
   addon: Pick<Addon, 'loadModel'>,
   from: string,
@@ -23,10 +24,11 @@ export async function exportModel(
   if (existsSync(out) && onDisk('read the folder', out, () => readdirSync(out)).length > 0) {
     throw new UsageError(`${to} is there already and not empty; choose another folder`);
   }
-  const companions = readCompanions(from);
-  const model = await addon.loadModel(from);
+  const companions = readCompanions(weightsFolder(from));
+  const model = await openFolder(addon, from);
   const partial = `${out}.partial-${process.pid}`;
   try {
+    if (model.adapter !== null) await model.mergeAdapter();
     makeFolder(partial);
     const files = await writeModelFolder(partial, model, { ...settings, companions, sampling: {} });
     syncFolder(partial);

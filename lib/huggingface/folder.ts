@@ -1,12 +1,9 @@
 // A model as a Hugging Face folder: weights, config.json, generation_config.json, tokenizer and chat template.
 import { join } from 'node:path';
 import type { NativeModel, SaveAs } from '../native/addon.ts';
-import { writeAtomically } from '../runs/files.ts';
+import { CONFIG, WEIGHTS, writeAtomically } from '../runs/files.ts';
 import { type Companion, GENERATION_CONFIG, writeCompanions } from './companions.ts';
 import { generationConfigFor } from './generation-config.ts';
-
-export const WEIGHTS = 'model.safetensors';
-export const CONFIG = 'config.json';
 
 /** A decimal gigabyte is what other tools count in; this is their usual limit. */
 export const SHARD_BYTES = 5_000_000_000;

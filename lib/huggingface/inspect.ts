@@ -1,9 +1,10 @@
 // What is in a model folder, by its headers: nothing is loaded.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import type { Addon, CheckpointFacts } from '../native/addon.ts';
-import { readJson } from '../runs/files.ts';
+import { weightsFolder } from '../model.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, readJson } from '../runs/files.ts';
 import { companionNames, isTemplateFile, isTokenizerFile } from './companions.ts';
 import { type GenerationConfig, readGenerationConfig } from './generation-config.ts';
 
@@ -13,8 +14,21 @@ export interface TypeFacts {
   readonly bytes: number;
 }
 
-export interface ModelFacts {
+export interface AdapterFacts {
   readonly path: string;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targets: unknown;
+  readonly parameters: number;
+  /** adapter_config.json. */
+  readonly config: string;
+}
+
+export interface ModelFacts {
+  /** Of the weights. */
+  readonly path: string;
+  /** What was trained beside frozen weights, where the folder holds that; null: the weights themselves. */
+  readonly adapter: AdapterFacts | null;
   /** As transformers calls it: Qwen2ForCausalLM. */
   readonly architecture: string;
   readonly family: string;
@@ -45,8 +59,9 @@ export interface ModelFacts {
   readonly config: string;
 }
 
-/** Reads a model folder. Damaged and contradictory files are errors that name the file. */
-export function inspectModel(addon: Pick<Addon, 'inspectCheckpoint'>, path: string): ModelFacts {
+/** Reads a model folder, or that of an adapter and its base. Damaged and contradictory files are errors that name the file. */
+export function inspectModel(addon: Pick<Addon, 'inspectCheckpoint' | 'readSafetensors'>, folder: string): ModelFacts {
+  const path = weightsFolder(folder);
   const { config, parameterCount, parameters, files } = addon.inspectCheckpoint(path);
   const json = JSON.parse(config) as Record<string, unknown>;
   const number = (key: string): number => json[key] as number;
@@ -59,6 +74,7 @@ export function inspectModel(addon: Pick<Addon, 'inspectCheckpoint'>, path: stri
   const names = companionNames(path);
   return {
     path,
+    adapter: path === folder ? null : inspectAdapter(addon, folder),
     architecture: String((json['architectures'] as unknown[])[0]),
     family: String(json['model_type']),
     parameters: parameterCount,
@@ -84,6 +100,14 @@ export function inspectModel(addon: Pick<Addon, 'inspectCheckpoint'>, path: stri
     generation: readGenerationConfig(path),
     config,
   };
+}
+
+function inspectAdapter(addon: Pick<Addon, 'readSafetensors'>, path: string): AdapterFacts {
+  const config = readFileSync(join(path, ADAPTER_CONFIG), 'utf8');
+  const { r: rank, lora_alpha: alpha, target_modules: targets } = JSON.parse(config);
+  const tensors = addon.readSafetensors(join(path, ADAPTER_WEIGHTS));
+  const parameters = tensors.reduce((sum, { data }) => sum + data.length, 0);
+  return { path, rank, alpha, targets, parameters, config };
 }
 
 /** Mistral has a window where it is set, Qwen where it is also switched on. */

@@ -1,6 +1,6 @@
 // What a model needs in memory and how much of it fits here.
 import { totalmem } from 'node:os';
-import type { Addon, MemoryPlan, MemoryRequest } from '../native/addon.ts';
+import type { Addon, MemoryPlan, MemoryRequest, PlanOptions } from '../native/addon.ts';
 
 export interface MachineMemory {
   /** Bytes this process may use in all. */
@@ -44,11 +44,12 @@ export function memoryFacts(
   addon: Pick<Addon, 'planModel'>,
   config: string,
   request: MemoryRequest,
+  options: PlanOptions = { dtype: 'float32' },
   machine: MachineMemory = machineMemory(),
 ): MemoryFacts {
   const need = (change: Partial<MemoryRequest>): MemoryNeed => {
     const changed = { ...request, ...change };
-    const plan = addon.planModel(config, changed);
+    const plan = addon.planModel(config, changed, options);
     return { request: changed, plan, fits: plan.total <= machine.total };
   };
   const sampling = (sequences: number): MemoryNeed =>

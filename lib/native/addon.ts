@@ -312,6 +312,11 @@ export interface ModelOptions {
   readonly dtype: 'float32' | 'bfloat16';
 }
 
+export interface PlanOptions extends ModelOptions {
+  /** adapter_config.json (peft) as text, for a model of which an adapter is trained. */
+  readonly adapter?: string;
+}
+
 export interface Addon {
   /** A fresh model with weights drawn from N(0, initializer_range) by a seeded generator. */
   createModel(configJson: string, seed: number, options?: ModelOptions): Promise<NativeModel>;
@@ -320,7 +325,7 @@ export interface Addon {
   /** Reads the headers of a folder and checks what loadModel checks of them; loads nothing. */
   inspectCheckpoint(directory: string): CheckpointFacts;
   /** NativeModel.plan() for a model that need not exist. */
-  planModel(configJson: string, request: MemoryRequest, options?: ModelOptions): MemoryPlan;
+  planModel(configJson: string, request: MemoryRequest, options?: PlanOptions): MemoryPlan;
   CancelToken: new () => CancelToken;
   doctor(): Doctor;
   setThreads(threads: number): void;

@@ -1,6 +1,7 @@
 // What is in a checkpoint folder and what it would take to run it, without loading it.
 #include "io/checkpoint.h"
 #include "io/file.h"
+#include "models/adapter.h"
 #include "napi/memory_plan.h"
 #include "napi/napi_support.h"
 #include "napi/settings.h"
@@ -50,7 +51,11 @@ Napi::Value plan_model(const Napi::CallbackInfo& info) {
   DecoderConfig config = parse_config(string_argument(info, 0, "configJson"), "config.json");
   config.max_positions = 1;  // no plan depends on them, and the decoder's table of angles does
   config.precision = precision_option(info[2]);
-  return to_js(info.Env(), plan_memory(Decoder(std::move(config)), nullptr, plan_request(info[1])));
+  std::shared_ptr<const AdapterLayout> adapter;
+  if (!info[2].IsUndefined())
+    if (const Fields options(info[2], "options"); !options.value("adapter").IsUndefined())
+      adapter = make_adapter_layout(config, parse_adapter_config(options.string("adapter"), "adapter_config.json"));
+  return to_js(info.Env(), plan_memory(Decoder(std::move(config)), adapter.get(), plan_request(info[1])));
 }
 
 }  // namespace exitrl

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { exitRl, inTemporaryFolder, type Outcome, TINY } from '../support/cli.ts';
 import { checkpointPath } from '../support/golden.ts';
-import { TensorFile } from '../support/safetensors.ts';
+import { type Tensor, TensorFile } from '../support/safetensors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'exit-rl-test-'));
 const [source, run] = [join(folder, 'source'), join(folder, 'run')];
@@ -23,6 +23,17 @@ const typesOf = (path: string): string[] =>
     .filter((name) => /^model.*safetensors$/.test(name))
     .flatMap((name) => [...new TensorFile(join(path, name)).tensors.values()].map(({ dtype }) => dtype))
     .filter((dtype, i, all) => all.indexOf(dtype) === i);
+
+type Tensors = TensorFile['tensors'];
+const same = (a: Tensor, b: Tensor): boolean =>
+  a.dtype === b.dtype && Buffer.from(a.data.buffer).equals(Buffer.from(b.data.buffer));
+
+/** The options of inspect that ask for the same batch. */
+const sizesOf = (request: Record<string, number>): string[] => [
+  ...['--prompts', String(request['prompts']), '--samples', String(request['samplesPerPrompt'])],
+  ...['--prompt-tokens', String(request['promptTokens']), '--new-tokens', String(request['newTokens'])],
+  ...['--micro-batch-tokens', String(request['microBatchTokens'])],
+];
 
 before(() => {
   cpSync(checkpointPath('qwen3-bf16'), source, { recursive: true });
@@ -173,6 +184,37 @@ test('training refuses a folder whose generation_config makes no sense, before i
     const { code, stderr } = exitRl([...TINY, ...SHORT, ...fromFolder(path), '--out', join(other, 'run')]);
     assert.equal(code, 1);
     assert.match(stderr, /generation_config\.json: eos_token_id: 5000 is outside of the vocabulary of 320 tokens/);
+  }));
+
+test('an adapter is exported merged into its base and inspected beside it', () =>
+  inTemporaryFolder((other) => {
+    const [base, path, out] = [join(folder, 'kept'), join(other, 'run'), join(other, 'out')];
+    const lora = '--set=model.lora={rank: 2, alpha: 8, targets: [v_proj]}';
+    const trained = exitRl([...TINY, ...SHORT, ...fromFolder(base), lora, '--out', path]);
+    assert.equal(trained.code, 0, trained.stderr);
+    const exported = exitRl(['export', path, out]);
+    assert.equal(exported.code, 0, exported.stderr);
+    const [merged, before] = [out, base].map((at) => new TensorFile(join(at, 'model.safetensors')).tensors) as [
+      Tensors,
+      Tensors,
+    ];
+    const changed = [...before.keys()].filter((name) => !same(merged.get(name)!, before.get(name)!));
+    assert.ok(changed.length > 0 && changed.every((name) => name.endsWith('v_proj.weight')), changed.join(' '));
+    for (const name of TRAVEL) assert.ok(readFileSync(join(out, name)).equals(readFileSync(join(base, name))), name);
+
+    const facts = JSON.parse(exitRl(['inspect', path, '--json']).stdout);
+    assert.deepEqual(
+      [facts.adapter.rank, facts.adapter.parameters, facts.types.BF16.tensors],
+      [2, 2 * 2 * (64 + 64), 24],
+    );
+    const whole = JSON.parse(exitRl(['inspect', out, '--json', ...sizesOf(facts.memory.training.request)]).stdout);
+    assert.ok(facts.memory.training.plan.total < whole.memory.training.plan.total);
+    assert.match(exitRl(['inspect', path]).stdout, /adapter .*rank 2, alpha 8, \d+ parameters on v_proj/);
+    const half = JSON.parse(exitRl(['inspect', out, '--json', '--dtype', 'bfloat16']).stdout);
+    assert.ok(
+      half.memory.inference.plan.total <
+        JSON.parse(exitRl(['inspect', out, '--json']).stdout).memory.inference.plan.total,
+    );
   }));
 
 test('a fresh model says how it was sampled, and several models ask for a choice', () =>

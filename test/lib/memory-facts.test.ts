@@ -16,7 +16,7 @@ const addon = {
     return { total: 1000 + sampled + trained, segments: [] };
   },
 };
-const facts = (total: number) => memoryFacts(addon, '{}', REQUEST, { total, available: total });
+const facts = (total: number) => memoryFacts(addon, '{}', REQUEST, undefined, { total, available: total });
 
 test('what fits is the most that fits', () => {
   const { inference, training, largest } = facts(1000 + 50 * 100);
