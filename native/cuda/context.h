@@ -1,0 +1,46 @@
+// The device side of a backend instance, and how kernels are launched on its stream.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "core/status.h"
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+#else
+#include "cuda/emulate/emulate.h"
+#endif
+
+namespace exitrl::cuda {
+
+struct Libraries;  // cuda/libraries.h: cuBLASLt where it was found
+
+struct Context {
+  int device = 0;
+  int multiprocessors = 1;
+  int shared_per_block = 48 << 10;  // bytes a block may ask for
+  int compute = 0;                  // compute capability, 90 for 9.0; 0: emulated
+  cudaStream_t stream = nullptr;
+  Libraries* libraries = nullptr;
+};
+
+#ifdef __CUDACC__
+// Throws Error(internal), or Error(out_of_memory), with the expression and CUDA's words.
+void check(cudaError_t error, const char* what);
+
+template <class... P, class... A>
+void launch(Context& context, const char* name, void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, A&&... arguments) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  if (shared_bytes > (48u << 10)) check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), name);
+  kernel<<<grid, threads, shared_bytes, context.stream>>>(P(std::forward<A>(arguments))...);
+  check(cudaGetLastError(), name);
+}
+#else
+template <class... P, class... A>
+void launch(Context&, const char* name, void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, A&&... arguments) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  emulate::launch(name, [=, ... values = P(std::forward<A>(arguments))] { kernel(values...); }, grid, threads, shared_bytes);
+}
+#endif
+
+}  // namespace exitrl::cuda

@@ -1,0 +1,227 @@
+#include "cuda/emulate/emulate.h"
+
+#include <cstdlib>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/status.h"
+#include "cuda/emulate/fiber.h"
+
+namespace exitrl::cuda::emulate {
+
+thread_local Place place;
+
+namespace {
+
+struct Copy {
+  void* to;
+  const void* from;
+  int bytes;
+};
+
+struct Thread {
+  enum class State { ready, at_block, at_warp, ended };
+  Fiber fiber;
+  Place place;
+  State state = State::ended;
+  const char* waits_at = "";
+  unsigned exchanges = 0;
+  std::vector<Copy> copies;                // not committed
+  std::deque<std::vector<Copy>> groups;    // committed, oldest first
+};
+
+// Two slots a lane: a lane may be one exchange ahead of another, never two.
+struct Slot {
+  alignas(16) unsigned char bytes[64];
+};
+
+struct Machine {
+  std::vector<std::unique_ptr<Thread>> threads;
+  std::vector<Slot> slots;  // (threads, 2)
+  std::unique_ptr<void, decltype(&std::free)> shared{nullptr, &std::free};
+  size_t shared_bytes = 0;
+  std::exception_ptr failure;  // what a thread of the block threw
+  const std::function<void()>* kernel = nullptr;
+  const char* name = "";
+  int current = 0;
+  Order order = Order::forward;
+  Counts counts;
+  std::vector<std::function<void()>>* recorded = nullptr;
+};
+
+thread_local Machine machine;
+
+// An exception cannot leave a fiber.
+void body(void*) {
+  try {
+    (*machine.kernel)();
+  } catch (...) {
+    machine.failure = std::current_exception();
+  }
+}
+
+Thread& current() { return *machine.threads[size_t(machine.current)]; }
+
+void do_copy(const Copy& copy) { std::memcpy(copy.to, copy.from, size_t(copy.bytes)); }
+
+[[noreturn]] void deadlock(int threads) {
+  std::string message = std::string(machine.name) + ": threads of a block wait at different places:";
+  for (int t = 0; t < threads; ++t) {
+    const Thread& thread = *machine.threads[size_t(t)];
+    const bool first = t == 0 || thread.state != machine.threads[size_t(t) - 1]->state || thread.waits_at != machine.threads[size_t(t) - 1]->waits_at;
+    if (first) message += " " + std::to_string(t) + ": " + (thread.state == Thread::State::ended ? "has ended" : thread.waits_at) + ";";
+  }
+  for (int t = 0; t < threads; ++t) machine.threads[size_t(t)]->state = Thread::State::ended;
+  fail(ErrorCode::internal, message);
+}
+
+// Makes the threads [begin, end) go on if all of them wait at the same kind of place.
+bool release(int begin, int end, Thread::State state) {
+  for (int t = begin; t < end; ++t)
+    if (machine.threads[size_t(t)]->state != state || machine.threads[size_t(t)]->waits_at != machine.threads[size_t(begin)]->waits_at) return false;
+  for (int t = begin; t < end; ++t) machine.threads[size_t(t)]->state = Thread::State::ready;
+  return true;
+}
+
+void run_lane(int t) {
+  Thread& thread = *machine.threads[size_t(t)];
+  while (thread.state == Thread::State::ready) {
+    machine.current = t;
+    place = thread.place;
+    if (!thread.fiber.resume()) {
+      for (const Copy& copy : thread.copies) do_copy(copy);
+      for (const auto& group : thread.groups)
+        for (const Copy& copy : group) do_copy(copy);
+      thread.copies.clear();
+      thread.groups.clear();
+      thread.state = Thread::State::ended;
+    }
+  }
+}
+
+void run_block(dim3 block, dim3 grid, int threads) {
+  const bool reversed = machine.order == Order::reversed;
+  if (machine.shared_bytes > 0) std::memset(machine.shared.get(), 0xff, machine.shared_bytes);
+  for (int t = 0; t < threads; ++t) {
+    Thread& thread = *machine.threads[size_t(t)];
+    thread.place = {dim3(t, 0, 0), block, dim3(threads), grid};
+    thread.state = Thread::State::ready;
+    thread.exchanges = 0;
+    thread.copies.clear();
+    thread.groups.clear();
+    thread.fiber.start(body, nullptr);
+  }
+  const int warps = threads / 32;
+  for (bool any = true; any;) {
+    any = false;
+    bool progress = false;
+    for (int i = 0; i < warps; ++i) {
+      const int warp = reversed ? warps - 1 - i : i;
+      do {
+        for (int j = 0; j < 32; ++j) {
+          const int t = warp * 32 + (reversed ? 31 - j : j);
+          if (machine.threads[size_t(t)]->state != Thread::State::ready) continue;
+          run_lane(t);
+          progress = true;
+        }
+      } while (release(warp * 32, warp * 32 + 32, Thread::State::at_warp));
+    }
+    if (machine.failure) std::rethrow_exception(std::exchange(machine.failure, nullptr));
+    if (release(0, threads, Thread::State::at_block)) progress = true;
+    for (int t = 0; t < threads; ++t) any |= machine.threads[size_t(t)]->state != Thread::State::ended;
+    if (any && !progress) deadlock(threads);
+  }
+}
+
+}  // namespace
+
+void order(Order o) { machine.order = o; }
+Counts counts() { return machine.counts; }
+
+void launch(const char* name, std::function<void()> kernel, dim3 grid, int threads, size_t shared_bytes) {
+  if (machine.recorded) {
+    machine.recorded->push_back([=] { launch(name, kernel, grid, threads, shared_bytes); });
+    return;
+  }
+  if (threads <= 0 || threads % 32 != 0 || threads > 1024) fail(ErrorCode::internal, std::string(name) + ": blocks of " + std::to_string(threads) + " threads");
+  if (shared_bytes > (size_t{227} << 10)) fail(ErrorCode::internal, std::string(name) + " asks for " + std::to_string(shared_bytes) + " bytes of shared memory");
+  while (machine.threads.size() < size_t(threads)) machine.threads.push_back(std::make_unique<Thread>());
+  machine.slots.resize(std::max(machine.slots.size(), size_t(threads) * 2));
+  // Exactly as many bytes as asked for: the address sanitizer sees what lies beyond.
+  void* memory = nullptr;
+  if (shared_bytes > 0 && posix_memalign(&memory, 128, shared_bytes) != 0) fail(ErrorCode::out_of_memory, "no memory for emulated shared memory");
+  machine.shared.reset(memory);
+  machine.shared_bytes = shared_bytes;
+  machine.kernel = &kernel;
+  machine.name = name;
+  ++machine.counts.launches;
+  const int64_t blocks = int64_t(grid.x) * grid.y * grid.z;
+  machine.counts.blocks += blocks;
+  machine.counts.threads += blocks * threads;
+  for (int64_t i = 0; i < blocks; ++i) {
+    const int64_t b = machine.order == Order::reversed ? blocks - 1 - i : i;
+    run_block(dim3(b % grid.x, b / grid.x % grid.y, b / (int64_t(grid.x) * grid.y)), grid, threads);
+  }
+}
+
+namespace {
+thread_local std::vector<std::function<void()>> recording;
+}
+void begin_capture() {
+  recording.clear();
+  machine.recorded = &recording;
+}
+std::function<void()> end_capture() {
+  machine.recorded = nullptr;
+  return [launches = std::move(recording)] {
+    for (const auto& one : launches) one();
+  };
+}
+
+void record(std::function<void()> work) {
+  if (machine.recorded) machine.recorded->push_back(std::move(work));
+  else work();
+}
+
+void* shared_memory(size_t bytes) {
+  if (bytes > machine.shared_bytes)
+    fail(ErrorCode::internal, std::string(machine.name) + " uses " + std::to_string(bytes) + " bytes of shared memory, but asked for " + std::to_string(machine.shared_bytes));
+  return machine.shared.get();
+}
+
+void wait(Barrier barrier, const char* what) {
+  Thread& thread = current();
+  thread.state = barrier == Barrier::block ? Thread::State::at_block : Thread::State::at_warp;
+  thread.waits_at = what;
+  thread.fiber.leave();
+}
+
+void exchange(const void* value, size_t bytes, const char* what) {
+  Thread& thread = current();
+  std::memcpy(machine.slots[size_t(machine.current) * 2 + ++thread.exchanges % 2].bytes, value, bytes);
+  wait(Barrier::warp, what);
+}
+
+const void* other(int lane) {
+  return machine.slots[size_t(machine.current / 32 * 32 + (lane & 31)) * 2 + current().exchanges % 2].bytes;
+}
+
+void copy_later(void* to, const void* from, int bytes) { current().copies.push_back({to, from, bytes}); }
+void commit_copies() {
+  Thread& thread = current();
+  thread.groups.push_back(std::move(thread.copies));
+  thread.copies.clear();
+}
+void wait_copies(int groups_left) {
+  Thread& thread = current();
+  while (int(thread.groups.size()) > groups_left) {
+    for (const Copy& copy : thread.groups.front()) do_copy(copy);
+    thread.groups.pop_front();
+  }
+}
+
+}  // namespace exitrl::cuda::emulate

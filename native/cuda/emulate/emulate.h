@@ -1,0 +1,142 @@
+// Kernels on the host: blocks one after the other, the threads of a block as fibers that switch at barriers and warp
+// collectives. What it checks beside the results: threads that wait at different places (an Error names the kernel and the
+// places), shared memory that is read before it is written (it is filled with NaN) or beyond its end (the sanitizer sees a
+// heap block), copies that are read before they were waited for, and any dependence on the order of blocks, warps and lanes
+// (order() reverses it).
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <type_traits>
+
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  constexpr dim3(int64_t x = 1, int64_t y = 1, int64_t z = 1) : x(unsigned(x)), y(unsigned(y)), z(unsigned(z)) {}
+};
+using cudaStream_t = void*;
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+
+namespace exitrl::cuda::emulate {
+
+enum class Order { forward, reversed };
+// Of blocks, warps and lanes in launches from now on.
+void order(Order order);
+
+// Runs `kernel` for every thread of the grid. Throws Error(internal) on a deadlock.
+void launch(const char* name, std::function<void()> kernel, dim3 grid, int threads, size_t shared_bytes);
+// Launches and work given to record() are kept instead of run between these two; calling the result runs them.
+void begin_capture();
+std::function<void()> end_capture();
+void record(std::function<void()> work);
+
+// Launches, and blocks in them, since the process began.
+struct Counts {
+  int64_t launches = 0, blocks = 0, threads = 0;
+};
+Counts counts();
+
+// Of the thread that runs.
+struct Place {
+  dim3 thread, block, threads, grid;
+};
+extern thread_local Place place;
+
+void* shared_memory(size_t bytes);
+enum class Barrier { block, warp };
+void wait(Barrier barrier, const char* what);
+// Gives `value` (at most 64 bytes) to the warp and waits for it; other(lane) is what another lane gave. Valid until the
+// next exchange but one.
+void exchange(const void* value, size_t bytes, const char* what);
+const void* other(int lane);
+
+// Copies 16, 8 or 4 bytes when they are waited for.
+void copy_later(void* to, const void* from, int bytes);
+void commit_copies();
+void wait_copies(int groups_left);
+
+template <class T>
+T shuffle(T value, int lane, const char* what) {
+  exchange(&value, sizeof value, what);
+  T out;
+  std::memcpy(&out, other(lane), sizeof out);
+  return out;
+}
+inline int lane() { return int(place.thread.x % 32); }
+
+}  // namespace exitrl::cuda::emulate
+
+#define threadIdx (::exitrl::cuda::emulate::place.thread)
+#define blockIdx (::exitrl::cuda::emulate::place.block)
+#define blockDim (::exitrl::cuda::emulate::place.threads)
+#define gridDim (::exitrl::cuda::emulate::place.grid)
+
+inline void __syncthreads() { exitrl::cuda::emulate::wait(exitrl::cuda::emulate::Barrier::block, "__syncthreads"); }
+inline void __syncwarp(unsigned = 0xffffffffu) { exitrl::cuda::emulate::wait(exitrl::cuda::emulate::Barrier::warp, "__syncwarp"); }
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  return exitrl::cuda::emulate::shuffle(value, exitrl::cuda::emulate::lane() ^ mask, "__shfl_xor_sync");
+}
+template <class T>
+T __shfl_sync(unsigned, T value, int from) {
+  return exitrl::cuda::emulate::shuffle(value, from & 31, "__shfl_sync");
+}
+template <class T>
+T __shfl_up_sync(unsigned, T value, unsigned delta) {
+  const int from = exitrl::cuda::emulate::lane() - int(delta);
+  return exitrl::cuda::emulate::shuffle(value, from < 0 ? exitrl::cuda::emulate::lane() : from, "__shfl_up_sync");
+}
+template <class T>
+T __shfl_down_sync(unsigned, T value, unsigned delta) {
+  const int from = exitrl::cuda::emulate::lane() + int(delta);
+  return exitrl::cuda::emulate::shuffle(value, from > 31 ? exitrl::cuda::emulate::lane() : from, "__shfl_down_sync");
+}
+inline unsigned __ballot_sync(unsigned, int predicate) {
+  exitrl::cuda::emulate::exchange(&predicate, sizeof predicate, "__ballot_sync");
+  unsigned bits = 0;
+  for (int i = 0; i < 32; ++i) {
+    int p;
+    std::memcpy(&p, exitrl::cuda::emulate::other(i), sizeof p);
+    bits |= unsigned(p != 0) << i;
+  }
+  return bits;
+}
+inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
+inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) == 0xffffffffu; }
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
+inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(unsigned(x)); }
+inline int __ffs(int x) { return __builtin_ffs(x); }
+inline float __uint_as_float(unsigned x) { float f; std::memcpy(&f, &x, 4); return f; }
+inline unsigned __float_as_uint(float f) { unsigned x; std::memcpy(&x, &f, 4); return x; }
+inline float __int_as_float(int x) { return __uint_as_float(unsigned(x)); }
+inline int __float_as_int(float f) { return int(__float_as_uint(f)); }
+inline float __expf(float x) { return std::exp(x); }
+inline float exp2f_approximate(float x) { return std::exp2(x); }
+inline float __fdividef(float a, float b) { return a / b; }
+inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
+inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((uint64_t(a) * b) >> 32); }
+template <class T>
+T __ldg(const T* p) { return *p; }
+// One thread runs at a time: plain operations are atomic. Only on integers, whose sums do not depend on the order.
+template <class T>
+T atomicAdd(T* p, T value) {
+  static_assert(!std::is_floating_point_v<T>);
+  const T old = *p;
+  *p = T(old + value);
+  return old;
+}
+template <class T>
+T atomicMax(T* p, T value) { const T old = *p; *p = std::max(old, value); return old; }
+template <class T>
+T atomicMin(T* p, T value) { const T old = *p; *p = std::min(old, value); return old; }
+template <class T>
+T atomicExch(T* p, T value) { const T old = *p; *p = value; return old; }
+inline void __threadfence() {}
+using std::max;
+using std::min;
