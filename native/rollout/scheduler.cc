@@ -80,7 +80,7 @@ std::vector<Sequence*> Scheduler::startable() {
   while (!waiting_.empty() && int64_t(running_.size() + out.size()) < settings_.max_running) {
     Sequence* s = waiting_.front();
     Prefix& prefix = prefixes_[size_t(s->prefix)];
-    if (int64_t(s->tokens.size()) == prefix.length && prefix.logits.empty()) break;  // its prompt comes first
+    if (int64_t(s->tokens.size()) == prefix.length && !prefix.known) break;  // its prompt comes first
     // Room for what it has and one more token, and a page for every sixteen that run: admitting a sequence only to
     // preempt it at once would waste its work.
     const bool shares = prefix.cached == prefix.length;
@@ -131,7 +131,7 @@ std::vector<Chunk> Scheduler::next_step() {
   for (Sequence* s : waiting_) {
     if (places-- <= 0 || budget <= 0) break;
     Prefix& prefix = prefixes_[size_t(s->prefix)];
-    if (!prefix.logits.empty()) continue;
+    if (prefix.known) continue;
     if (!chunks.empty() && chunks.back().prefix == &prefix) continue;
     find_cached(prefix);
     const int64_t rows = std::min(prefix.length - prefix.cached, budget);
