@@ -116,6 +116,7 @@ std::vector<Chunk> Scheduler::next_step() {
   // Oldest first; make_room() takes from the young end, so the loop's end may move.
   for (size_t i = 0; i < running_.size(); ++i) {
     Sequence& s = *running_[i];
+    if (s.complete) continue;
     int64_t rows = int64_t(s.tokens.size()) - s.cached;
     if (rows > 1) {
       rows = std::min(rows, budget);
@@ -147,9 +148,15 @@ std::vector<Chunk> Scheduler::next_step() {
 void Scheduler::finished(Sequence* s) {
   if (cache_) cache_->insert(s->tokens.data(), s->cached, s->pages);
   drop(s->pages);
-  running_.erase(std::find(running_.begin(), running_.end(), s));
   Prefix& prefix = prefixes_[size_t(s->prefix)];
-  --prefix.running;
+  const auto at = std::find(running_.begin(), running_.end(), s);
+  if (at != running_.end()) {
+    running_.erase(at);
+    --prefix.running;
+  } else {
+    // Preempted before its last token was known.
+    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), s));
+  }
   if (--prefix.unfinished == 0) drop_prefix(prefix);
 }
 

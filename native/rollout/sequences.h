@@ -29,6 +29,7 @@ struct Sequence {
   int64_t cached = 0;
   FinishReason finish = FinishReason::length;
   bool ended = false;               // has its last token; runs on only until that one is embedded
+  bool complete = false;            // needs no more rows, though its last tokens may not be known yet (on a device)
   std::vector<double> pooled;       // (C) sum of the answer's hidden states, up to position pooled_to
   int64_t pooled_to = 0;
 };
