@@ -4,6 +4,8 @@
 
 namespace exitrl::device {
 
+std::string megabytes(int64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
+
 void check(const Status& status) {
   switch (status.code) {
     case 0: return;
@@ -39,6 +41,14 @@ Device::Device(const Backend& b, int32_t o) : backend(b), ordinal(o), info(descr
 
 Device::~Device() {
   if (instance_) backend.close(instance_);
+}
+
+int64_t Device::free_bytes() const {
+  Status status;
+  DeviceInfo now;
+  backend.describe(ordinal, &now, &status);
+  check(status);
+  return now.free_bytes;
 }
 
 Staging::~Staging() {

@@ -12,6 +12,9 @@
 
 namespace exitrl::device {
 
+// "1234 MB"
+std::string megabytes(int64_t bytes);
+
 // Throws what a call reported: Error(invalid_argument, out_of_memory or internal).
 void check(const Status& status);
 
@@ -36,6 +39,8 @@ class Device {
   EXITRL_DEVICE_OPS(EXITRL_OP)
 #undef EXITRL_OP
 
+  // Bytes that can still be allocated, now.
+  int64_t free_bytes() const;
   void* allocate(int64_t bytes) { return call<void*>([&](Status* s) { return backend.allocate(instance_, bytes, s); }); }
   void release(void* p) { backend.release(instance_, p); }
   void* allocate_pinned(int64_t bytes) { return call<void*>([&](Status* s) { return backend.allocate_pinned(instance_, bytes, s); }); }

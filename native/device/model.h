@@ -71,10 +71,6 @@ class DeviceModel {
   void embed(const RolloutBatch& batch, int64_t micro_batch_tokens, float* embeddings, std::stop_token stop);
   void forward(const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden);
 
-  // Bytes of each part for a batch of this shape; nothing is allocated.
-  static MemorySegments plan(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts, int64_t prompt_tokens,
-                             const GenerateSettings& generate, const TrainSettings* train, bool reference);
-
   Device& device() { return device_; }
   int64_t step = 0;
 
@@ -107,5 +103,10 @@ class DeviceModel {
   Staging pass_staging_;
   std::unique_ptr<class DeviceRollout> rollout_;
 };
+
+// Bytes on the device for a batch of this shape; nothing is allocated. train null: what generation needs, alone. Rollouts and
+// training passes use one block in turns: it is as large as the larger of the two.
+MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts, int64_t prompt_tokens,
+                           const GenerateSettings& generate, const TrainSettings* train, bool reference);
 
 }  // namespace exitrl::device

@@ -81,6 +81,21 @@ DeviceRollout::~DeviceRollout() = default;
 
 void DeviceRollout::forget() { cached_ = false; }
 
+// Says what would fit where a rollout does not.
+void DeviceRollout::refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const {
+  const int64_t free = m_.device_.free_bytes(), wanted = std::min(settings.max_running, count * settings.samples_per_prompt);
+  const auto fits = [&](int64_t running) {
+    settings.max_running = running;
+    Segments counted;
+    RolloutMemory(counted, m_.decoder_.config, m_.network_.precision, RolloutSizes::of(m_.decoder_.config, offsets, count, settings), m_.adapter_);
+    return counted.bytes() <= free;
+  };
+  int64_t low = 0, high = wanted;  // low fits (none does), high does not
+  while (high - low > 1) (fits((low + high) / 2) ? low : high) = (low + high) / 2;
+  fail(ErrorCode::out_of_memory, "generating " + std::to_string(wanted) + " sequences at a time needs " + megabytes(bytes) + " of working memory, and the device has " + megabytes(free) +
+                                     (low > 0 ? "; maxRunning " + std::to_string(low) + " fits" : "; not even one sequence fits: take fewer or shorter prompts, fewer new tokens, or a smaller model"));
+}
+
 // Memory and pages for a call. What earlier calls left stays where prefixes are kept, the weights are the same and the pages
 // still lie where they lay.
 void DeviceRollout::prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings) {
@@ -91,7 +106,15 @@ void DeviceRollout::prepare(const int32_t* prompts, const int32_t* offsets, int6
   Segments counted;
   RolloutMemory(counted, c, m_.network_.precision, needed, m_.adapter_);
   const std::byte* const before = m_.phase_ == DeviceModel::Phase::rollout ? m_.memory_.data() : nullptr;
-  Segments places(m_.memory(DeviceModel::Phase::rollout, counted.bytes()));
+  std::byte* memory = nullptr;
+  try {
+    memory = m_.memory(DeviceModel::Phase::rollout, counted.bytes());
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::out_of_memory) throw;
+    pages_.reset();
+    refuse(offsets, count, settings, counted.bytes());
+  }
+  Segments places(memory);
   at_ = RolloutMemory(places, c, m_.network_.precision, needed, m_.adapter_);
   const bool keeps = settings.keep_prefixes && cached_ && before == m_.memory_.data() && pages_ && pages_->count() == needed.pages;
   cached_ = false;  // until this call has ended well: what a failed one held is not given back

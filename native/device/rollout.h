@@ -91,6 +91,7 @@ class DeviceRollout {
   struct Results;
 
   void prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings);
+  [[noreturn]] void refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const;
   void launch_step(const StepRows& step);
   void sample(const void* hidden_rows, const std::vector<int32_t>& rows, size_t first, Flight& flight, const GenerateSettings& settings);
   bool expect_token(Sequence& s, Flight& flight, const GenerateSettings& settings);

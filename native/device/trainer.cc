@@ -31,7 +31,14 @@ class DevicePass {
     }
     Segments count;
     lay_out(count, rows);
-    Segments places(m_.memory(DeviceModel::Phase::pass, count.bytes()));
+    std::byte* memory = nullptr;
+    try {
+      memory = m_.memory(DeviceModel::Phase::pass, count.bytes());
+    } catch (const Error& error) {
+      if (error.code != ErrorCode::out_of_memory) throw;
+      refuse(batch, rows, count.bytes());
+    }
+    Segments places(memory);
     lay_out(places, rows);
   }
 
@@ -127,6 +134,24 @@ class DevicePass {
   const PassMemory& memory() const { return at_; }
 
  private:
+  // Says what would fit where a pass does not.
+  [[noreturn]] void refuse(const RolloutBatch& batch, int64_t budget, int64_t bytes) {
+    const int64_t free = d_.free_bytes(), tokens = budget;
+    int64_t longest = 1;  // a sequence is never cut
+    for (int64_t r = 0; r < batch.B; ++r) longest = std::max(longest, batch.tokens.length(r));
+    std::string advice = use_ == Workspace::Use::training && recompute_ == Recompute::none ? "; recompute: block needs less" : "";
+    for (budget /= 2; budget >= longest; budget /= 2) {
+      Segments count;
+      PassSizes half = most_;
+      half.N = std::min(half.N, budget);
+      half.pages = std::min(half.pages, budget / kPagePositions + half.B);
+      PassMemory(count, config(), m_.network_.precision, budget, use_, recompute_, m_.adapter_, half);
+      if (count.bytes() > free) continue;
+      advice = "; microBatchTokens " + std::to_string(budget) + " fits";
+      break;
+    }
+    fail(ErrorCode::out_of_memory, "a pass over " + std::to_string(tokens) + " tokens needs " + megabytes(bytes) + " of working memory, and the device has " + megabytes(free) + advice);
+  }
   const DecoderConfig& config() const { return m_.decoder_.config; }
   void* hidden_at(void* p, int64_t row) const { return static_cast<std::byte*>(p) + row * config().C * m_.network_.number_bytes(); }
   void lay_out(Segments& s, int64_t rows) {

@@ -303,21 +303,28 @@ void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t
   linear_forward(pool_, {head_in_.data(), policy.packed.head, nullptr, nullptr, logits, total, c.V, c.C});
 }
 
-MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
-                             Recompute recompute, const AdapterLayout* adapter) {
-  const DecoderConfig& c = decoder.config;
-  // A batch of this shape, packed as a step would: samples of a group share the prompt and nothing else.
+PlannedBatch::PlannedBatch(int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens) {
   const int64_t length = prompt_tokens + new_tokens, sequences = prompts * samples;
   require(sequences * length < (int64_t{1} << 31), "plan: the batch has more than 2^31 - 1 tokens");
-  std::vector<int32_t> offsets{0}, tokens;
   for (int64_t s = 0; s < sequences; ++s) {
     tokens.insert(tokens.end(), size_t(prompt_tokens), int32_t(s / samples));
     tokens.insert(tokens.end(), size_t(new_tokens), int32_t(prompts + s));
     offsets.push_back(int32_t(tokens.size()));
   }
+}
+
+RolloutBatch PlannedBatch::view() const {
   RolloutBatch batch;
-  batch.B = sequences;
+  batch.B = int64_t(offsets.size()) - 1;
   batch.tokens = {offsets.data(), tokens.data()};
+  return batch;
+}
+
+MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
+                             Recompute recompute, const AdapterLayout* adapter) {
+  const DecoderConfig& c = decoder.config;
+  const PlannedBatch planned(prompts, samples, prompt_tokens, new_tokens);
+  const RolloutBatch batch = planned.view();
   MicroBatch micro;
   int64_t rows = 0, pages = 0, trained = 0;
   const auto borders = micro_batch_borders(batch, budget, Targets::all);

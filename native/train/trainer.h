@@ -55,6 +55,13 @@ PgBatch whole_batch(const RolloutBatch& batch);
 // Token-aligned scores of a micro-batch from those of its targets (N), from place `at` on, which moves behind them.
 void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const float* lp, const float* h, float* logprob, float* entropy, int64_t& at);
 
+// A batch of a shape, packed as a step would pack it: samples of a group share the prompt and nothing else.
+struct PlannedBatch {
+  PlannedBatch(int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens);
+  std::vector<int32_t> offsets{0}, tokens;
+  RolloutBatch view() const;
+};
+
 class Trainer {
  public:
   Trainer(const Decoder& decoder, Pool& pool);
