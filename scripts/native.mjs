@@ -27,13 +27,16 @@ function cmakeJs() {
   }
 }
 
+/** EXIT_RL_CUDA=off leaves the CUDA plugin out, =on makes a missing nvcc an error; else it is built where nvcc is found. */
+export const cudaOption = { off: 'OFF', on: 'ON' }[process.env.EXIT_RL_CUDA?.toLowerCase()] ?? 'AUTO';
+
 /** Configures (once) and builds one target incrementally; returns the exit code. */
 export function buildWithCMake(target, out = 'build/cmake') {
   const driver = cmakeJs();
   if (!existsSync(path.join(root, out, 'CMakeCache.txt'))) {
     const configured = driver
-      ? run(process.execPath, [driver, 'configure', '--out', out])
-      : run('cmake', ['-S', '.', '-B', out, '-DCMAKE_BUILD_TYPE=Release']);
+      ? run(process.execPath, [driver, 'configure', '--out', out, `--CDEXITRL_CUDA=${cudaOption}`])
+      : run('cmake', ['-S', '.', '-B', out, '-DCMAKE_BUILD_TYPE=Release', `-DEXITRL_CUDA=${cudaOption}`]);
     if (configured !== 0) return configured ?? 1;
   }
   return run('cmake', ['--build', out, '--target', target, '--parallel', parallel, '--', ...quiet(out)]) ?? 1;

@@ -36,6 +36,7 @@ void protect(Status* s, Instance* instance, Body&& body) {
   s->message[0] = 0;
   if (instance && instance->dead) return report(s, 3, instance->reason);
   try {
+    if (instance) make_current(*instance);
     body();
   } catch (const DeviceLost& error) {
     if (instance) {

@@ -21,7 +21,9 @@ struct Context {
   int shared_per_block = 48 << 10;  // bytes a block may ask for
   int compute = 0;                  // compute capability, 90 for 9.0; 0: emulated
   cudaStream_t stream = nullptr;
-  Libraries* libraries = nullptr;
+  Libraries* libraries = nullptr;   // null: own kernels do everything
+  void* workspace = nullptr;        // scratch of cuBLASLt, 256-byte aligned; used in the stream's order
+  size_t workspace_bytes = 0;
 };
 
 #ifdef __CUDACC__

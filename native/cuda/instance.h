@@ -25,6 +25,7 @@ int32_t device_count();
 void describe(int32_t device, DeviceInfo& info);
 Instance* open_instance(int32_t device);
 void close_instance(Instance* instance);
+void make_current(Instance&);  // for the calling thread; before every call that works on an instance
 void* allocate(Instance&, int64_t bytes);
 void release(Instance&, void*);
 void* allocate_pinned(Instance&, int64_t bytes);

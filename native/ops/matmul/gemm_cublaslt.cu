@@ -1,0 +1,199 @@
+// Products through cuBLASLt, for Order::any. The library is opened at run time (cuda/libraries.h), so its C API is declared here
+// as far as it is used; names and numbers are those of cublasLt.h, which keeps them from version to version.
+//
+// cuBLASLt is column-major: our row-major (R, C) with stride ld is its (C, R) with leading dimension ld. So it computes
+// d^T (N, M) = op(b) (N, K) op(a) (K, M): its first factor is our b, its second our a, its bias runs along N as ours does.
+#include <dlfcn.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+#include "cuda/libraries.h"
+#include "ops/matmul/gemm_tile.h"
+
+namespace exitrl::cuda {
+namespace {
+
+constexpr int kFloat32 = 0, kBfloat16 = 14;           // cudaDataType: CUDA_R_32F, CUDA_R_16BF
+constexpr int kComputeFloat32 = 68;                   // CUBLAS_COMPUTE_32F: fp32 factors are not rounded to TF32
+constexpr int32_t kAsIs = 0, kTransposed = 1;         // CUBLAS_OP_N, CUBLAS_OP_T
+constexpr int kOfFirst = 3, kOfSecond = 4, kEpilogue = 7, kBiasPointer = 8;  // CUBLASLT_MATMUL_DESC_TRANSA, _TRANSB, _EPILOGUE, _BIAS_POINTER
+constexpr uint32_t kPlain = 1, kWithBias = 4;         // CUBLASLT_EPILOGUE_DEFAULT, _BIAS
+constexpr int kMostWorkspace = 1, kAlignmentOfFirst = 5;  // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, _MIN_ALIGNMENT_A_BYTES; 6, 7, 8: B, C, D
+constexpr int kNotSupported = 15, kInvalidValue = 7;  // cublasStatus_t
+constexpr size_t kWorkspaceBytes = 32u << 20;
+
+using Handle = void*;
+using Description = void*;
+using Layout = void*;
+using Preference = void*;
+struct Algorithm {
+  uint64_t data[8];
+};
+struct Heuristic {
+  Algorithm algorithm;
+  size_t workspace_bytes;
+  int state;
+  float waves;
+  int reserved[4];
+};
+
+// The functions of the library; false where one is missing.
+struct Api {
+  int (*create)(Handle*);
+  int (*destroy)(Handle);
+  int (*description_create)(Description*, int compute, int scale_type);
+  int (*description_destroy)(Description);
+  int (*description_set)(Description, int attribute, const void*, size_t);
+  int (*layout_create)(Layout*, int type, uint64_t rows, uint64_t columns, int64_t ld);
+  int (*layout_destroy)(Layout);
+  int (*preference_create)(Preference*);
+  int (*preference_destroy)(Preference);
+  int (*preference_set)(Preference, int attribute, const void*, size_t);
+  int (*heuristic)(Handle, Description, Layout a, Layout b, Layout c, Layout d, Preference, int wanted, Heuristic*, int* found);
+  int (*matmul)(Handle, Description, const void* alpha, const void* a, Layout, const void* b, Layout, const void* beta, const void* c, Layout, void* d, Layout,
+                const Algorithm*, void* workspace, size_t workspace_bytes, cudaStream_t);
+
+  bool load(void* library) {
+    const auto find = [&](auto& function, const char* name) {
+      void* const symbol = dlsym(library, name);
+      std::memcpy(&function, &symbol, sizeof symbol);
+      return symbol != nullptr;
+    };
+    return find(create, "cublasLtCreate") && find(destroy, "cublasLtDestroy") && find(description_create, "cublasLtMatmulDescCreate") &&
+           find(description_destroy, "cublasLtMatmulDescDestroy") && find(description_set, "cublasLtMatmulDescSetAttribute") &&
+           find(layout_create, "cublasLtMatrixLayoutCreate") && find(layout_destroy, "cublasLtMatrixLayoutDestroy") &&
+           find(preference_create, "cublasLtMatmulPreferenceCreate") && find(preference_destroy, "cublasLtMatmulPreferenceDestroy") &&
+           find(preference_set, "cublasLtMatmulPreferenceSetAttribute") && find(heuristic, "cublasLtMatmulAlgoGetHeuristic") && find(matmul, "cublasLtMatmul");
+  }
+};
+
+void demand(int status, const char* what) {
+  if (status == 0) return;
+  check(cudaGetLastError(), what);
+  fail(ErrorCode::internal, std::string(what) + " failed with cuBLAS status " + std::to_string(status) + "; EXIT_RL_CUBLASLT=off uses our own kernels");
+}
+
+// The least power of two, up to 256, that divides the address.
+uint32_t alignment(const void* p) {
+  const auto address = reinterpret_cast<uintptr_t>(p);
+  return uint32_t(address % 256 == 0 ? 256 : address & -address);
+}
+
+// What a plan depends on. The plan, and so the bits of the result, depend on nothing else.
+using Key = std::tuple<int, int, int, bool, bool, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, uint32_t, uint32_t, uint32_t, uint32_t>;
+Key key_of(const device::Gemm& a) {
+  return {int(a.kind), int(a.input), int(a.output), a.bias != nullptr, a.addend != nullptr, a.M, a.N, a.K, a.lda, a.ldb, a.ldd,
+          alignment(a.a), alignment(a.b), alignment(a.addend ? a.addend : a.d), alignment(a.d)};
+}
+
+struct Plan {
+  const Api& api;
+  Description description = nullptr;
+  Layout first = nullptr, second = nullptr, result = nullptr;
+  Algorithm algorithm{};
+  bool usable = false;
+
+  explicit Plan(const Api& api) : api(api) {}
+  Plan(const Plan&) = delete;
+  ~Plan() {
+    for (Layout layout : {first, second, result})
+      if (layout) api.layout_destroy(layout);
+    if (description) api.description_destroy(description);
+  }
+
+  void make(Handle handle, const device::Gemm& a, size_t workspace_bytes) {
+    const int in = a.input == Precision::bf16 ? kBfloat16 : kFloat32, out = a.output == Precision::bf16 ? kBfloat16 : kFloat32;
+    const int32_t of_first = a.kind == GemmKind::nt ? kTransposed : kAsIs, of_second = a.kind == GemmKind::tn ? kTransposed : kAsIs;
+    const uint32_t epilogue = a.bias ? kWithBias : kPlain;
+    demand(api.description_create(&description, kComputeFloat32, kFloat32), "cublasLtMatmulDescCreate");
+    const auto set = [&](int attribute, const auto& value) {
+      demand(api.description_set(description, attribute, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
+    };
+    set(kOfFirst, of_first);
+    set(kOfSecond, of_second);
+    set(kEpilogue, epilogue);
+    if (a.bias) set(kBiasPointer, a.bias);
+    const auto layout = [&](Layout& made, int type, int64_t rows, int64_t columns, int64_t ld) {
+      demand(api.layout_create(&made, type, uint64_t(rows), uint64_t(columns), ld), "cublasLtMatrixLayoutCreate");
+    };
+    layout(first, in, a.kind == GemmKind::nt ? a.K : a.N, a.kind == GemmKind::nt ? a.N : a.K, a.ldb);
+    layout(second, in, a.kind == GemmKind::tn ? a.M : a.K, a.kind == GemmKind::tn ? a.K : a.M, a.lda);
+    layout(result, out, a.N, a.M, a.ldd);
+    Preference preference = nullptr;
+    demand(api.preference_create(&preference), "cublasLtMatmulPreferenceCreate");
+    const std::unique_ptr<void, int (*)(Preference)> owner(preference, api.preference_destroy);
+    const uint64_t workspace = workspace_bytes;
+    demand(api.preference_set(preference, kMostWorkspace, &workspace, sizeof workspace), "cublasLtMatmulPreferenceSetAttribute");
+    const uint32_t alignments[4] = {alignment(a.b), alignment(a.a), alignment(a.addend ? a.addend : a.d), alignment(a.d)};
+    for (int i = 0; i < 4; ++i)
+      demand(api.preference_set(preference, kAlignmentOfFirst + i, &alignments[i], sizeof alignments[i]), "cublasLtMatmulPreferenceSetAttribute");
+    Heuristic best{};
+    int found = 0;
+    const int status = api.heuristic(handle, description, first, second, result, result, preference, 1, &best, &found);
+    usable = status == 0 && found > 0 && best.state == 0 && best.workspace_bytes <= workspace_bytes;
+    algorithm = best.algorithm;
+  }
+};
+
+}  // namespace
+
+struct Libraries {
+  Api api{};
+  Handle handle = nullptr;
+  void* workspace = nullptr;
+  std::map<Key, Plan> plans;
+};
+
+Libraries* open_libraries(Context& context) {
+  const Library& library = cublaslt();
+  auto libraries = std::make_unique<Libraries>();
+  if (!library.handle || !libraries->api.load(library.handle)) return nullptr;
+  if (libraries->api.create(&libraries->handle) != 0) return nullptr;
+  if (cudaMalloc(&libraries->workspace, kWorkspaceBytes) != cudaSuccess) {
+    cudaGetLastError();
+    libraries->api.destroy(libraries->handle);
+    return nullptr;
+  }
+  context.workspace = libraries->workspace;
+  context.workspace_bytes = kWorkspaceBytes;
+  return libraries.release();
+}
+
+void close_libraries(Libraries* libraries) {
+  if (!libraries) return;
+  libraries->plans.clear();
+  libraries->api.destroy(libraries->handle);
+  cudaFree(libraries->workspace);
+  delete libraries;
+}
+
+bool gemm_cublaslt(Context& context, const device::Gemm& a) {
+  if (a.bias && (a.input != a.output || alignment(a.bias) < 16)) return false;  // its bias has the type of d
+  Libraries& libraries = *context.libraries;
+  constexpr size_t kMostPlans = 4096;  // packed batches have ever new numbers of rows
+  const Key key = key_of(a);
+  auto at = libraries.plans.find(key);
+  if (at == libraries.plans.end()) {
+    if (libraries.plans.size() >= kMostPlans) libraries.plans.clear();
+    at = libraries.plans.try_emplace(key, libraries.api).first;
+    at->second.make(libraries.handle, a, context.workspace_bytes);
+  }
+  Plan& plan = at->second;
+  if (!plan.usable) return false;
+  if (a.bias) demand(libraries.api.description_set(plan.description, kBiasPointer, &a.bias, sizeof a.bias), "cublasLtMatmulDescSetAttribute");
+  const float beta = a.addend ? 1.0f : 0.0f;
+  const int status = libraries.api.matmul(libraries.handle, plan.description, &a.alpha, a.b, plan.first, a.a, plan.second, &beta, a.addend ? a.addend : a.d, plan.result, a.d,
+                                          plan.result, &plan.algorithm, context.workspace, context.workspace_bytes, context.stream);
+  if (status == kNotSupported || status == kInvalidValue) {  // refused before anything ran
+    plan.usable = false;
+    return false;
+  }
+  demand(status, "cublasLtMatmul");
+  return true;
+}
+
+}  // namespace exitrl::cuda
