@@ -4,6 +4,9 @@ import { parseArgs } from 'node:util';
 import { environmentFacts } from '../lib/runs/facts.ts';
 import { curriculum } from './curriculum.ts';
 import { gemm } from './gemm.ts';
+import { gpuOps } from './gpu-ops.ts';
+import { gpuRollout } from './gpu-rollout.ts';
+import { gpuTrain } from './gpu-train.ts';
 import { generate } from './generate.ts';
 import { grpo } from './grpo.ts';
 import { handover } from './handover.ts';
@@ -31,7 +34,10 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   tokenizer,
 };
 
-const USAGE = `exit-rl bench [${Object.keys(BENCHMARKS).join('|')}]... [options]
+/** Need a card: run only when named. */
+const ON_A_CARD: typeof BENCHMARKS = { 'gpu-ops': gpuOps, 'gpu-train': gpuTrain, 'gpu-rollout': gpuRollout };
+
+const USAGE = `exit-rl bench [${[...Object.keys(BENCHMARKS), ...Object.keys(ON_A_CARD)].join('|')}]... [options]
 
   --threads N              of ours and of every peer (2)
   --repeats N              interleaved rounds; medians are reported (7)
@@ -39,6 +45,7 @@ const USAGE = `exit-rl bench [${Object.keys(BENCHMARKS).join('|')}]... [options]
   --only TEXT              only cases whose name contains TEXT
   --micro-batch-tokens N   of our training steps (8192)
   --dtype NAME             of our models: float32 or bfloat16 (float32)
+  --device NAME            of the gpu benchmarks (cuda:0)
   --json FILE              everything measured
 
 Peers run in the Python that EXIT_RL_PEER_PYTHON names (default: python3).`;
@@ -58,11 +65,12 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     'micro-batch-tokens': { type: 'string' },
     dtype: { type: 'string', default: 'float32' },
+    device: { type: 'string', default: 'cuda:0' },
     json: { type: 'string' },
     help: { type: 'boolean' },
   },
 });
-const unknown = positionals.filter((name) => !(name in BENCHMARKS));
+const unknown = positionals.filter((name) => !(name in BENCHMARKS) && !(name in ON_A_CARD));
 if (values.help || unknown.length > 0) {
   if (unknown.length > 0) console.error(`no benchmark named ${unknown.join(', ')}`);
   console.log(USAGE);
@@ -78,11 +86,12 @@ const options: BenchOptions = {
   peers: !values['no-peers'],
   only: values.only ?? null,
   dtype: values.dtype,
+  device: values.device,
   microBatchTokens: positive(values['micro-batch-tokens'], 8192),
 };
 const reports: Report[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
-  const report = await BENCHMARKS[name]!(options);
+  const report = await { ...BENCHMARKS, ...ON_A_CARD }[name]!(options);
   console.log(markdown(report));
   reports.push(report);
 }

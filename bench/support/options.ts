@@ -12,4 +12,6 @@ export interface BenchOptions {
   readonly microBatchTokens: number;
   /** What linear layers of our models compute with. */
   readonly dtype: 'float32' | 'bfloat16';
+  /** Of the benchmarks on a card. */
+  readonly device: string;
 }

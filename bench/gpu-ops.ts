@@ -1,0 +1,97 @@
+// Every op of the CUDA backend, as a share of what this card does in the same run: device copies, products of random numbers.
+import type { CardRates } from './support/gpu-models.ts';
+import { addon } from './support/engine.ts';
+import { median } from './support/median.ts';
+import type { BenchOptions } from './support/options.ts';
+import { type Cell, digits, type Report } from './support/report.ts';
+
+type Case = readonly [op: string, shape: readonly number[]];
+
+/** Shapes of Qwen3-0.6B with 32768 rows, large enough to leave the caches. */
+const CASES: readonly Case[] = [
+  ['gemm_nt', [8192, 8192, 8192]],
+  ['gemm_nt', [32768, 6144, 1024]],
+  ['gemm_nn', [32768, 1024, 6144]],
+  ['gemm_tn', [6144, 1024, 32768]],
+  ['gemm_nt', [256, 6144, 1024]],
+  ['gemm_nt', [1, 6144, 1024]],
+  ['gemm_nt_fixed', [8192, 8192, 8192]],
+  ['gemm_nt_fixed', [32768, 6144, 1024]],
+  ['gemm_nn_fixed', [32768, 1024, 6144]],
+  ['gemm_tn_fixed', [6144, 1024, 32768]],
+  ['gemm_nt_fixed', [256, 6144, 1024]],
+  ['gemm_nt_fixed', [1, 6144, 1024]],
+  ['attention_forward', [16, 2048, 16, 8, 128]],
+  ['attention_forward', [32, 1024, 14, 2, 64]],
+  ['attention_backward', [16, 2048, 16, 8, 128]],
+  ['attention_backward', [32, 1024, 14, 2, 64]],
+  ['attention_decode', [256, 768, 16, 8, 128]],
+  ['attention_decode', [1, 8192, 16, 8, 128]],
+  ['attention_decode_group', [16, 16, 512, 256, 16, 8, 128]],
+  ['rmsnorm_forward', [65536, 1024]],
+  ['rmsnorm_backward', [65536, 1024]],
+  ['qk_rope_forward', [32768, 16, 8, 128]],
+  ['qk_rope_backward', [32768, 16, 8, 128]],
+  ['glu_forward', [32768, 3072]],
+  ['glu_backward', [32768, 3072]],
+  ['embedding_forward', [65536, 1024, 151936]],
+  ['embedding_backward', [65536, 1024, 151936]],
+  ['head_rows', [1024, 151936]],
+  ['head_gradient', [1024, 151936]],
+  ['head', [1024, 1024, 151936]],
+  ['sample', [256, 151936]],
+  ['sample_top_p', [256, 151936]],
+  ['adamw', [200_000_000]],
+  ['gradient_norm', [200_000_000]],
+];
+
+const device = (options: BenchOptions): string => options.device;
+
+/** What this card can do, by its own copies and products. */
+export function cardRates(options: BenchOptions): CardRates {
+  const rate = (op: string, shape: readonly number[], what: 'flops' | 'bytes'): number => {
+    const result = addon.benchDevice(device(options), op, shape, { dtype: 'bfloat16' }, options.repeats);
+    return result[what] / median(result.seconds);
+  };
+  return {
+    copy: rate('copy', [1 << 30], 'bytes'),
+    products: rate('gemm_nt', [8192, 8192, 8192], 'flops'),
+    attentionForward: rate('attention_forward', [32, 1024, 16, 8, 128], 'flops'),
+    attentionBackward: rate('attention_backward', [32, 1024, 16, 8, 128], 'flops'),
+  };
+}
+
+export async function gpuOps(options: BenchOptions): Promise<Report> {
+  const { copy, products } = cardRates(options);
+  const rows: Cell[][] = [];
+  const data: object[] = [];
+  for (const [op, shape] of CASES) {
+    if (options.only !== null && !op.includes(options.only)) continue;
+    const { seconds, flops, bytes } = addon.benchDevice(
+      device(options),
+      op,
+      shape,
+      { dtype: options.dtype },
+      options.repeats,
+    );
+    const middle = median(seconds);
+    const bound = Math.max(flops / products, bytes / copy);
+    rows.push([
+      op,
+      shape.join(' x '),
+      digits(middle * 1e6),
+      digits(flops / middle / 1e12),
+      digits(bytes / middle / 1e12),
+      `${Math.round((100 * bound) / middle)} %`,
+      flops / products > bytes / copy ? 'products' : 'copy',
+    ]);
+    data.push({ op, shape, seconds, flops, bytes });
+  }
+  const card = addon.doctor().cuda.devices[0];
+  const notes = [
+    `${card?.name ?? 'no card'}, ${options.dtype}. Limits of this run: copies ${digits(copy / 1e12)} TB/s, bf16 products of random numbers ${digits(products / 1e12)} TFLOP/s.`,
+    'Attention counts half of the square (causal); a decoding row counts every key once, a shared beginning once a group.',
+  ];
+  const columns = ['op', 'shape', 'us', 'TFLOP/s', 'TB/s', 'of limit', 'bound by'];
+  return { name: 'gpu-ops', title: 'CUDA kernels', columns, rows, notes, data: { copy, products, ops: data } };
+}
