@@ -9,8 +9,10 @@
 namespace exitrl::device {
 
 struct BatchPlan {
-  std::vector<int32_t> token_order;               // (T) rows sorted by token, equal tokens by row
-  std::vector<int32_t> token_starts, token_ids;   // (U + 1), (U)
+  // Pieces of rows of one token, see EmbeddingBackward.
+  std::vector<int32_t> token_order;               // (T) rows, piece by piece, ascending within a token
+  std::vector<int32_t> token_starts, token_ids;   // (P + 1), (P)
+  std::vector<int32_t> long_starts;               // (M + 1) pieces of the tokens that have several
   std::vector<int32_t> scatter_starts;            // (T + 1) targets that each row predicts
   std::vector<int32_t> scatter_index;             // (N)
 };

@@ -80,7 +80,7 @@ DeviceWorkspace lay_out(Segments& s, const DecoderConfig& c, Precision p, int64_
     for (int site = 0; site < kSites; ++site) widest = std::max(widest, adapter->widest(Site(site)));
   if (widest > 0) ws.dlora = s.take("adapter", T * widest, p);
   const int64_t columns = std::max({c.C, c.qkv_width(), 2 * c.F});
-  ws.partials = s.take<float>("sums over rows", std::max({rmsnorm_partials(T, c.C), qk_rope_partials(T, c.D), column_sum_partials(T, columns)}));
+  ws.partials = s.take<float>("sums over rows", std::max({rmsnorm_partials(T, c.C), embedding_partials(T, c.C), qk_rope_partials(T, c.D), column_sum_partials(T, columns)}));
   return ws;
 }
 
@@ -234,7 +234,8 @@ void DeviceDecoder::backward(const DevicePolicy& policy, const AdapterLayout* ad
     norm_backward(ws.dh, a.x, places.input_norm, a.rstd1, ws.dx, ws.dx);
   }
   if (float* const dw = into(decoder.layout.embedding))
-    device_.embedding_backward({rows.token_order, rows.token_starts, rows.token_ids, ws.dx, dw, rows.distinct_tokens, c.C, c.embedding_scale, precision});
+    device_.embedding_backward({rows.token_order, rows.token_starts, rows.token_ids, rows.long_starts, ws.dx, dw, ws.partials, rows.pieces, rows.long_tokens, rows.long_pieces, c.C,
+                                c.embedding_scale, precision});
 }
 
 void DeviceDecoder::logits(const DevicePolicy& policy, const void* hidden, int64_t rows, float* y) {

@@ -46,7 +46,8 @@ struct PassRows {
   const int32_t* token_order = nullptr;
   const int32_t* token_starts = nullptr;
   const int32_t* token_ids = nullptr;
-  int64_t distinct_tokens = 0;
+  const int32_t* long_starts = nullptr;
+  int64_t pieces = 0, long_tokens = 0, long_pieces = 0;
 };
 
 // Pages of all layers, in numbers of the precision.

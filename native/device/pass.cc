@@ -34,7 +34,7 @@ PassPlan plan_pass(const MicroBatch& micro, const DecoderConfig& c, int64_t wind
 int64_t PassPlan::bytes(const MicroBatch& micro) const {
   const auto all = [](const auto&... values) { return (Staging::padded(values) + ...); };
   return all(micro.tokens, micro.positions, slots, copy_rows, copy_slots, attention.items, attention.rows, attention.pages, backward.query_items, backward.key_items,
-             backward.segments, lists.token_order, lists.token_starts, lists.token_ids, lists.scatter_starts, lists.scatter_index, sequence_of, gather, micro.targets,
+             backward.segments, lists.token_order, lists.token_starts, lists.token_ids, lists.long_starts, lists.scatter_starts, lists.scatter_index, sequence_of, gather, micro.targets,
              micro.cu_trained, micro.behaviour, micro.old_logprob, micro.ref_logprob, micro.advantage);
 }
 
@@ -59,7 +59,12 @@ PassRows PassPlan::send(Staging& staging, const MicroBatch& micro) const {
   rows.token_order = staging.add(lists.token_order);
   rows.token_starts = staging.add(lists.token_starts);
   rows.token_ids = staging.add(lists.token_ids);
-  rows.distinct_tokens = int64_t(lists.token_ids.size());
+  rows.pieces = int64_t(lists.token_ids.size());
+  if (!lists.long_starts.empty()) {
+    rows.long_starts = staging.add(lists.long_starts);
+    rows.long_tokens = int64_t(lists.long_starts.size()) - 1;
+    rows.long_pieces = lists.long_starts.back();
+  }
   return rows;
 }
 

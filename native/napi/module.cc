@@ -30,6 +30,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   expose<release>(exports, "release");
   expose<read_safetensors>(exports, "readSafetensors");
   expose<bench>(exports, "bench");
+  expose<bench_device>(exports, "benchDevice");
   expose<bench_file>(exports, "benchFile");
   expose<policy_loss>(exports, "policyLoss");
   expose<filtered>(exports, "filteredDistribution");

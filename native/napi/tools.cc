@@ -6,11 +6,13 @@
 #include "bench/bench.h"
 #include "core/buffer.h"
 #include "core/simd/isa.h"
+#include "device/bench.h"
 #include "device/plugin.h"
 #include "ops/matmul/amx.h"
 #include "io/safetensors.h"
 #include "napi/environment.h"
 #include "napi/napi_support.h"
+#include "napi/settings.h"
 
 namespace exitrl {
 namespace {
@@ -174,6 +176,20 @@ Napi::Value bench(const Napi::CallbackInfo& info) {
     shape.push_back(integer_argument(Napi::Value(info[1].As<Napi::Array>()[i]), "a size of shape", 1, int64_t{1} << 40));
   Pool pool(environment(env).threads);
   return to_js(env, run_bench(pool, op, shape, integer_argument(info[2], "repeats", 1, 1'000'000)));
+}
+
+Napi::Value bench_device(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int32_t ordinal = device::device_ordinal(string_argument(info, 0, "device"));
+  require(ordinal >= 0, "benchDevice() times a device, not the CPU");
+  const std::string op = string_argument(info, 1, "op");
+  require(info[2].IsArray(), "shape must be an array of sizes, it is " + describe(info[2]));
+  std::vector<int64_t> shape;
+  for (uint32_t i = 0; i < info[2].As<Napi::Array>().Length(); ++i)
+    shape.push_back(integer_argument(Napi::Value(info[2].As<Napi::Array>()[i]), "a size of shape", 1, int64_t{1} << 40));
+  const ModelOptions options = model_options(info[3]);
+  device::Device device(*device::plugin().backend, ordinal);
+  return to_js(env, device::run_bench(device, op, shape, options.precision, integer_argument(info[4], "repeats", 1, 1'000'000)));
 }
 
 Napi::Value bench_file(const Napi::CallbackInfo& info) {

@@ -11,6 +11,7 @@ Napi::Value set_bf16(const Napi::CallbackInfo& info);
 Napi::Value release(const Napi::CallbackInfo& info);
 Napi::Value read_safetensors(const Napi::CallbackInfo& info);
 Napi::Value bench(const Napi::CallbackInfo& info);
+Napi::Value bench_device(const Napi::CallbackInfo& info);
 Napi::Value bench_file(const Napi::CallbackInfo& info);
 Napi::Value policy_loss(const Napi::CallbackInfo& info);
 Napi::Value filtered(const Napi::CallbackInfo& info);

@@ -16,16 +16,22 @@ struct EmbeddingForward {
   Precision precision;
 };
 
-// Every sum runs over the rows of one token in ascending order: no atomics.
+// Sums over the rows of each token in ascending order: no atomics. A token with more than kEmbeddingRows rows (a newline,
+// padding) is cut into pieces of so many rows; sums of its pieces are added in a fixed order. Its pieces come before those of
+// tokens that are one piece. device/batch_plan.h makes the lists.
+constexpr int64_t kEmbeddingRows = 32;
 struct EmbeddingBackward {
-  const int32_t* order;   // (T) rows, sorted by token; equal tokens by row
-  const int32_t* starts;  // (U + 1) borders in `order`
-  const int32_t* ids;     // (U) token of each part
-  const void* dy;         // (T, C)
-  float* dw;              // (V, C) +=
-  int64_t U, C;
+  const int32_t* order;        // (T) rows, piece by piece
+  const int32_t* starts;       // (P + 1) borders of the pieces in `order`
+  const int32_t* ids;          // (P) token of each piece
+  const int32_t* long_starts;  // (M + 1) pieces of the tokens that have several; unused where M = 0
+  const void* dy;              // (T, C)
+  float* dw;                   // (V, C) +=
+  float* partials;             // scratch of embedding_partials() floats; unused where M = 0
+  int64_t P, M, long_pieces, C;  // long_pieces = long_starts[M]
   float scale;
   Precision precision;
 };
+inline int64_t embedding_partials(int64_t T, int64_t C) { return 2 * T / kEmbeddingRows * C; }
 
 }  // namespace exitrl::device

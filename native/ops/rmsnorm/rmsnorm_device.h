@@ -31,8 +31,8 @@ struct RmsNormBackward {
   Precision precision;
 };
 
-// Rows whose share of dw one block sums, in order; the shares are then summed in order.
-constexpr int64_t kNormRows = 64;
+// Rows whose share of dw one block sums; both these sums and the one over the shares run in an order that depends on T and C alone.
+constexpr int64_t kNormRows = 32;
 inline int64_t rmsnorm_partials(int64_t T, int64_t C) { return (T + kNormRows - 1) / kNormRows * C; }
 
 }  // namespace exitrl::device

@@ -14,6 +14,18 @@ TEST(device_batch_plans_sort_rows_and_targets) {
   CHECK(plan.token_order == std::vector<int32_t>({1, 4, 0, 2, 5, 3}));
   CHECK(plan.token_starts == std::vector<int32_t>({0, 2, 5, 6}));
   CHECK(plan.token_ids == std::vector<int32_t>({2, 5, 9}));
+  CHECK(plan.long_starts == std::vector<int32_t>({0}));
   CHECK(plan.scatter_starts == std::vector<int32_t>({0, 1, 2, 2, 2, 5, 5}));
   CHECK(plan.scatter_index == std::vector<int32_t>({1, 4, 0, 2, 3}));
+}
+
+TEST(device_batch_plans_cut_long_tokens) {
+  MicroBatch micro;
+  for (int i = 0; i < 70; ++i) micro.tokens.push_back(8);
+  for (int i = 0; i < 33; ++i) micro.tokens.push_back(3);
+  micro.tokens.push_back(1);
+  const device::BatchPlan plan = device::plan_batch(micro);
+  CHECK(plan.token_ids == std::vector<int32_t>({3, 3, 8, 8, 8, 1}));
+  CHECK(plan.token_starts == std::vector<int32_t>({0, 32, 33, 65, 97, 103, 104}));
+  CHECK(plan.long_starts == std::vector<int32_t>({0, 2, 5}));
 }
