@@ -36,13 +36,17 @@ export async function train(options: BenchOptions): Promise<Report> {
     const ours = { name: OURS, version: version(options), run: supervisedStep(model, name, options) };
     const length = { sequences: tokens / LENGTH, length: LENGTH };
     const settings = { threads: options.threads, library: 'torch', model: shape, ...length };
-    const result = await contest(ours, [['PyTorch eager', 'train_step.py', settings]], options);
+    const peers = ['float32', ...(options.dtype === 'bfloat16' ? ['bfloat16'] : [])].map((dtype) => {
+      const name = dtype === 'bfloat16' ? 'PyTorch eager, bfloat16 autocast' : 'PyTorch eager';
+      return [name, 'train_step.py', { ...settings, dtype }] as const;
+    });
+    const result = await contest(ours, peers, options);
     model.close();
     rows.push(...contestRows(label, result));
     data[label] = result;
   }
   const notes = [
-    `${options.dtype}; sequences of 128 tokens; forward, backward, clipping, AdamW (peers in float32).`,
+    `${options.dtype}; sequences of 128 tokens; forward, backward, clipping, AdamW; master weights and moments in float32.`,
     ...busyNote(...Object.values(data).map((result) => result.busy)),
   ];
   return { name: 'train', title: 'Training step', columns: CONTEST_COLUMNS, rows, notes, data };

@@ -94,12 +94,12 @@ export async function openModel(
   config: Pick<Config, 'model' | 'seed'>,
   environment: Sizes & Pick<Environment, 'name'>,
 ): Promise<NativeModel> {
-  const { path, decoder, dtype, lora, adapter } = config.model;
+  const { path, decoder, lora, adapter } = config.model;
   const folder = modelFolder(config);
   if (folder === null) {
-    return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'), { dtype });
+    return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'), config.model);
   }
-  return orClose(await addon.loadModel(folder, { dtype }), async (model) => {
+  return orClose(await addon.loadModel(folder, config.model), async (model) => {
     const { vocab_size: vocabulary } = JSON.parse(model.config) as { vocab_size: number };
     if (vocabulary < environment.vocabularySize) {
       throw new UsageError(

@@ -1,5 +1,5 @@
-// A peer lives in a Python process of its own: one line in, one repeat, one line out. Where it is not installed, its row
-// says so and how to install it.
+// A peer lives in a process of its own, Python or Node: one line in, one repeat, one line out. Where it is not installed, its
+// row says so and how to install it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,11 @@ const scripts = fileURLToPath(new URL('../../../bench/peers/', import.meta.url))
 
 export const INSTALL =
   'peer not installed: create a Python environment, `pip install torch transformers trl datasets peft`, and name its python in EXIT_RL_PEER_PYTHON';
+
+export const INSTALL_LLAMA =
+  'peer not installed: `npm install node-llama-cpp` in a folder of its own, and name the folder in EXIT_RL_PEER_LLAMA';
+/** The folder that holds node_modules/node-llama-cpp; null where none is named. */
+export const llamaFolder = process.env['EXIT_RL_PEER_LLAMA'] || null;
 
 interface Answer {
   readonly ready?: boolean;
@@ -27,7 +32,8 @@ export class Peer {
 
   private constructor(name: string, script: string, settings: object) {
     this.name = name;
-    this.#child = spawn(python, [scripts + script, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const program = script.endsWith('.mjs') ? process.execPath : python;
+    this.#child = spawn(program, [scripts + script, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.on('error', (error) => {
       this.#log += error.message;
     });
@@ -53,8 +59,9 @@ export class Peer {
       return peer;
     }
     peer.stop();
-    const absent = /ModuleNotFoundError|ENOENT/.test(peer.#log);
-    return { name, missing: absent || peer.#log === '' ? INSTALL : `failed: ${peer.#log.trim().split('\n').at(-1)}` };
+    const install = script.endsWith('.mjs') ? INSTALL_LLAMA : INSTALL;
+    const absent = /ModuleNotFoundError|ERR_MODULE_NOT_FOUND|ENOENT/.test(peer.#log);
+    return { name, missing: absent || peer.#log === '' ? install : `failed: ${reason(peer.#log)}` };
   }
 
   /** One repeat; the peer times itself, so that pipes and JSON do not count. */
@@ -74,6 +81,12 @@ export class Peer {
     if (done) throw new Error(`${this.name} ended early: ${this.#log.trim()}`);
     return JSON.parse(value) as Answer;
   }
+}
+
+/** Python ends with the error, Node has it in the middle. */
+function reason(log: string): string {
+  const lines = log.trim().split('\n');
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1)!;
 }
 
 /** Starts peers one after the other, since each warms up on all threads. */

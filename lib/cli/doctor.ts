@@ -1,5 +1,6 @@
 // exit-rl doctor: is everything here that training needs?
 import type { CommandModule } from 'yargs';
+import type { Doctor } from '../native/addon.ts';
 import { environmentFacts } from '../runs/facts.ts';
 import { loadEngine } from './engine.ts';
 import { declare } from './options.ts';
@@ -15,13 +16,16 @@ export const doctor: CommandModule<object, { json?: boolean }> = {
       ...environmentFacts(engine),
       simdAvailable: engine.simdAvailable,
       simdFailures: engine.simdFailures,
+      cuda: engine.cuda,
     };
     if (args.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     else {
-      const rows = Object.entries(report).map(([name, value]) => [
+      const { cuda, ...rest } = report;
+      const rows = Object.entries(rest).map(([name, value]) => [
         name,
         Array.isArray(value) ? value.join(' ') || 'none' : String(value),
       ]);
+      for (const line of cudaLines(cuda)) rows.push(['cuda', line]);
       process.stdout.write(`${rows.map(([name, value]) => `${name!.padEnd(14)} ${value}`).join('\n')}\n`);
     }
     if (engine.simdFailures.length > 0) {
@@ -30,3 +34,18 @@ export const doctor: CommandModule<object, { json?: boolean }> = {
     }
   },
 };
+
+/** What the CUDA plugin found, or why there is none. */
+function cudaLines({ version, path, reason, devices }: Doctor['cuda']): string[] {
+  if (version === null) return [`none: ${reason}`];
+  if (reason !== '') return [`plugin ${path}: ${reason}`];
+  const found = devices.flatMap(({ name, note, compute, memoryBytes, freeBytes, driver, runtime, libraries }, i) => [
+    `${i}: ${name}, compute capability ${compute / 10}, ${gigabytes(memoryBytes)} (${gigabytes(freeBytes)} free), ` +
+      `driver for CUDA ${cudaVersion(driver)}, runtime ${cudaVersion(runtime)}${note === '' ? '' : `; cannot be used: ${note}`}`,
+    ...libraries.map((line) => `   ${line}`),
+  ]);
+  return [`plugin ${path}, version ${version}`, ...found];
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+const cudaVersion = (n: number): string => `${Math.floor(n / 1000)}.${Math.floor((n % 1000) / 10)}`;

@@ -65,6 +65,15 @@ export const model = z
       .enum(['float32', 'bfloat16'])
       .default('float32')
       .describe('What linear layers compute with; weights that are trained stay float32 beside it'),
+    device: z
+      .string()
+      .regex(/^(cpu|auto|cuda(:\d{1,3})?)$/, 'expected cpu, cuda, cuda:N or auto')
+      .default('cpu')
+      .describe('Where the model computes: cpu, cuda, cuda:N, or auto (cuda:0 where it can be used, else cpu)'),
+    exact: z
+      .boolean()
+      .default(false)
+      .describe("On a device: sampled log-probabilities are training's bit for bit (on the CPU they always are)"),
     lora: lora.nullable().default(null).describe('A fresh LoRA adapter: it is trained, the weights of path are not'),
     adapter: z
       .string()

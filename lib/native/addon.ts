@@ -297,6 +297,28 @@ export interface Doctor {
   readonly bf16: 'vector' | 'avx512' | 'amx' | 'emulated';
   readonly threads: number;
   readonly compiler: string;
+  /** Devices of the CUDA plugin; `reason` says why there is none. */
+  readonly cuda: {
+    /** Version the plugin was built from; null without one. */
+    readonly version: string | null;
+    readonly path: string;
+    readonly reason: string;
+    readonly devices: readonly {
+      readonly name: string;
+      /** Why it cannot be used; empty where it can. */
+      readonly note: string;
+      /** Compute capability: 90 for 9.0; 0: emulated on the CPU. */
+      readonly compute: number;
+      readonly multiprocessors: number;
+      readonly memoryBytes: number;
+      readonly freeBytes: number;
+      /** As CUDA counts them: 13000 for 13.0. */
+      readonly driver: number;
+      readonly runtime: number;
+      /** Which of NVIDIA's libraries were found, and where. */
+      readonly libraries: readonly string[];
+    }[];
+  };
   /** Live native blocks shared with JavaScript. */
   readonly blocks: number;
   /** Bytes of weights, activations and caches, as NativeModel.plan() counts them. */
@@ -310,6 +332,16 @@ export interface ModelOptions {
    * memory. Master weights, gradients, moments and activations are float32 in both.
    */
   readonly dtype: 'float32' | 'bfloat16';
+  /**
+   * Where the model computes: cpu (the default), cuda, cuda:N, or auto (cuda:0 where it can be used, else cpu). On a device
+   * bfloat16 is the type of activations and of the cache, too.
+   */
+  readonly device?: string;
+  /**
+   * On a device: sampled log-probabilities are those of training bit for bit, as they always are on the CPU, at the price of
+   * slower products and decoding. Default false.
+   */
+  readonly exact?: boolean;
 }
 
 export interface PlanOptions extends ModelOptions {

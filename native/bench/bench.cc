@@ -49,17 +49,22 @@ BenchResult timed(int64_t repeats, double flops, double bytes, const std::functi
 using Shape = std::vector<int64_t>;
 using Case = std::function<BenchResult(Pool&, const Shape&, int64_t)>;
 
-BenchResult linear(Pool& pool, const Shape& s, int64_t repeats, char what) {
+BenchResult linear(Pool& pool, const Shape& s, int64_t repeats, char what, Precision precision = Precision::f32) {
   const int64_t T = s[0], N = s[1], K = s[2];
   auto x = random_floats(T * K, 1), w = random_floats(N * K, 2), y = random_floats(T * N, 3);
+  const bool bf16 = precision == Precision::bf16;
   const double flops = 2.0 * double(T) * double(N) * double(K), bytes = 4.0 * (double(T) * double(K) + double(N) * double(K) + double(T) * double(N));
   if (what == 'f') {
-    Buffer<float> packed(packed_weight_size(N, K));
-    pack_weight(pool, w.data(), N, K, packed.data());
-    return timed(repeats, flops, bytes, [&] { linear_forward(pool, {x.data(), packed.data(), nullptr, nullptr, y.data(), T, N, K}); });
+    Buffer<float> packed(bf16 ? 0 : packed_weight_size(N, K));
+    Buffer<uint16_t> halves(bf16 ? packed_bf16_size(N, K) : 0);
+    if (bf16) pack_weight(pool, w.data(), N, K, halves.data());
+    else pack_weight(pool, w.data(), N, K, packed.data());
+    const PackedWeight weight = bf16 ? PackedWeight(halves.data()) : PackedWeight(packed.data());
+    const double saved = bf16 ? 2.0 * double(N) * double(K) : 0;
+    return timed(repeats, flops, bytes - saved, [&] { linear_forward(pool, {x.data(), weight, nullptr, nullptr, y.data(), T, N, K}); });
   }
-  if (what == 'x') return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), nullptr, w.data(), nullptr, x.data(), nullptr, nullptr, T, N, K}); });
-  return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), x.data(), nullptr, nullptr, nullptr, w.data(), nullptr, T, N, K}); });
+  if (what == 'x') return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), nullptr, w.data(), nullptr, x.data(), nullptr, nullptr, T, N, K, precision}); });
+  return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), x.data(), nullptr, nullptr, nullptr, w.data(), nullptr, T, N, K, precision}); });
 }
 
 BenchResult lora(Pool& pool, const Shape& s, int64_t repeats, char what) {
@@ -169,6 +174,9 @@ const std::map<std::string, std::pair<size_t, Case>>& cases() {
       {"linear_forward", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'f'); }}},
       {"linear_dx", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'x'); }}},
       {"linear_dw", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'w'); }}},
+      {"linear_forward_bf16", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'f', Precision::bf16); }}},
+      {"linear_dx_bf16", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'x', Precision::bf16); }}},
+      {"linear_dw_bf16", {3, [](Pool& p, const Shape& s, int64_t r) { return linear(p, s, r, 'w', Precision::bf16); }}},
       {"lora_forward", {4, [](Pool& p, const Shape& s, int64_t r) { return lora(p, s, r, 'f'); }}},
       {"lora_backward", {4, [](Pool& p, const Shape& s, int64_t r) { return lora(p, s, r, 'b'); }}},
       {"attention_forward", {5, [](Pool& p, const Shape& s, int64_t r) { return attention(p, s, r, 'f'); }}},

@@ -18,7 +18,7 @@ using device::DeviceInfo;
 using device::Graph;
 using device::Instance;
 
-constexpr int kMarks = 8;
+constexpr int kMarks = 32;
 
 const char* backend_kind();
 int32_t device_count();

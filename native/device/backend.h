@@ -49,7 +49,7 @@ struct Backend {
   void (*copy)(Instance*, void* to, const void* from, int64_t bytes, Status*);
   void (*fill)(Instance*, void* to, int32_t byte, int64_t bytes, Status*);
   void (*synchronise)(Instance*, Status*);
-  // A mark in the stream; wait_mark() waits on the host until the stream has passed it. Eight marks, numbered from 0.
+  // A mark in the stream; wait_mark() waits on the host until the stream has passed it. 32 marks, numbered from 0.
   void (*set_mark)(Instance*, int32_t mark, Status*);
   void (*wait_mark)(Instance*, int32_t mark, Status*);
 

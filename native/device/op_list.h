@@ -12,6 +12,7 @@
 #include "ops/rmsnorm/rmsnorm_device.h"
 #include "ops/rope/qk_rope_device.h"
 #include "ops/sample/sample_device.h"
+#include "ops/sample/tokens_device.h"
 
 #define EXITRL_DEVICE_OPS(X)                  \
   X(embedding_forward, EmbeddingForward)      \
@@ -33,6 +34,8 @@
   X(head_gradient, HeadGradient)              \
   X(pg_loss, PgLoss)                          \
   X(sample, Sample)                           \
+  X(select_tokens, SelectTokens)              \
+  X(store_tokens, StoreTokens)                \
   X(gradient_norm, GradientNorm)              \
   X(adamw, AdamW)                             \
   X(moving_average, MovingAverage)            \

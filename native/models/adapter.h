@@ -1,5 +1,6 @@
 // A LoRA adapter of a decoder: low-rank matrices beside its frozen linear layers (ops/lora), in a slab of their own.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,12 @@ struct AdapterLayout : ParameterList {
   const AdaptedMatrix& at(int64_t l, Site site) const { return layers[size_t(l)][size_t(site)]; }
   // Columns of u: the ranks of the matrix's targets.
   int64_t width(int64_t l, Site site) const { return int64_t(at(l, site).targets.size()) * config.rank; }
+  // The same of the layer where it is largest: what one set of activations for all layers needs.
+  int64_t widest(Site site) const {
+    int64_t most = 0;
+    for (size_t l = 0; l < layers.size(); ++l) most = std::max(most, width(int64_t(l), site));
+    return most;
+  }
 };
 // Throws what check_targets() throws.
 std::shared_ptr<const AdapterLayout> make_adapter_layout(const DecoderConfig& decoder, AdapterConfig config);

@@ -4,14 +4,6 @@
 namespace exitrl {
 namespace {
 
-// Floats of u that rows of this matrix need. For decoding, one set serves all layers: the widest counts.
-int64_t lora_width(const AdapterLayout& adapter, int64_t l, Site site, bool shared) {
-  int64_t width = adapter.width(l, site);
-  if (shared)
-    for (int64_t i = 0; i < int64_t(adapter.layers.size()); ++i) width = std::max(width, adapter.width(i, site));
-  return width;
-}
-
 LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, float* x, const AdapterLayout* adapter, int64_t l, bool shared) {
   LayerActivations a{};
   a.x = x ? x : arena.take("residual stream", T * c.C);
@@ -30,7 +22,7 @@ LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, flo
   a.gate_up = arena.take("feed-forward", T * 2 * c.F);
   if (adapter)
     for (int s = 0; s < kSites; ++s)
-      if (const int64_t width = lora_width(*adapter, l, Site(s), shared)) a.lora[s] = arena.take("adapter", T * width);
+      if (const int64_t width = shared ? adapter->widest(Site(s)) : adapter->width(l, Site(s))) a.lora[s] = arena.take("adapter", T * width);
   return a;
 }
 
@@ -63,7 +55,7 @@ void lay_out(Arena& arena, const DecoderConfig& c, int64_t T, const AdapterLayou
   ws.dglu = arena.take("backward", T * c.F);
   int64_t widest = 0;
   if (adapter)
-    for (int s = 0; s < kSites; ++s) widest = std::max(widest, lora_width(*adapter, 0, Site(s), true));
+    for (int s = 0; s < kSites; ++s) widest = std::max(widest, adapter->widest(Site(s)));
   ws.dlora = widest > 0 ? arena.take("adapter", T * widest) : nullptr;
 }
 

@@ -50,12 +50,13 @@ Napi::Value inspect_checkpoint(const Napi::CallbackInfo& info) {
 Napi::Value plan_model(const Napi::CallbackInfo& info) {
   DecoderConfig config = parse_config(string_argument(info, 0, "configJson"), "config.json");
   config.max_positions = 1;  // no plan depends on them, and the decoder's table of angles does
-  config.precision = precision_option(info[2]);
+  const ModelOptions device = model_options(info[2]);
+  config.precision = device.precision;
   std::shared_ptr<const AdapterLayout> adapter;
   if (!info[2].IsUndefined())
     if (const Fields options(info[2], "options"); !options.value("adapter").IsUndefined())
       adapter = make_adapter_layout(config, parse_adapter_config(options.string("adapter"), "adapter_config.json"));
-  return to_js(info.Env(), plan_memory(Decoder(std::move(config)), adapter.get(), plan_request(info[1])));
+  return to_js(info.Env(), plan_memory(Decoder(std::move(config)), adapter.get(), plan_request(info[1]), device.device != "cpu"));
 }
 
 }  // namespace exitrl

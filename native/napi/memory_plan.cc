@@ -1,5 +1,6 @@
 #include "napi/memory_plan.h"
 
+#include "device/model.h"
 #include "napi/napi_support.h"
 #include "napi/settings.h"
 
@@ -23,7 +24,10 @@ PlanRequest plan_request(const Napi::Value& value) {
   return request;
 }
 
-MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, const PlanRequest& request) {
+MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, const PlanRequest& request, bool on_device) {
+  if (on_device)
+    return device::plan_memory(decoder, adapter, decoder.config.precision, request.prompts, request.prompt_tokens, request.generate,
+                               request.training ? &request.train : nullptr, request.reference);
   const int64_t weights = decoder.layout.size * int64_t(sizeof(float)) + PackedWeights::bytes(decoder.config);
   const GenerateSettings& generate = request.generate;
   MemorySegments segments{{"policy weights", weights}};

@@ -16,7 +16,7 @@ struct PlanRequest {
   bool reference = false;
 };
 PlanRequest plan_request(const Napi::Value& value);
-// `adapter`: of the model, or null.
-MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, const PlanRequest& request);
+// `adapter`: of the model, or null. on_device: memory of a device, else of the host.
+MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, const PlanRequest& request, bool on_device);
 
 }  // namespace exitrl

@@ -77,6 +77,7 @@ Napi::Function Model::define(Napi::Env env) {
                       InstanceAccessor<&Model::checked<&Model::adapter>>("adapter"),
                       InstanceAccessor<&Model::checked<&Model::has_reference>>("hasReference"),
                       InstanceAccessor<&Model::checked<&Model::step>, &Model::set_step>("step"),
+                      InstanceAccessor<&Model::checked<&Model::device>>("device"),
                       InstanceMethod<&Model::checked<&Model::config_as>>("configAs"),
                       InstanceMethod<&Model::checked<&Model::read>>("read"),
                       InstanceMethod<&Model::checked<&Model::write>>("write"),
@@ -123,14 +124,14 @@ Napi::Value Model::open(Napi::Env env, std::function<Handle(SharedPool)> make) {
 Napi::Value Model::create(const Napi::CallbackInfo& info) {
   const std::string config = string_argument(info, 0, "configJson");
   const auto seed = uint64_t(integer_argument(info[1], "seed", 0, kMaxSafeInteger));
-  const Precision precision = precision_option(info[2]);
-  return open(info.Env(), [=](SharedPool pool) { return ModelState::create(config, seed, precision, std::move(pool)); });
+  const ModelOptions options = model_options(info[2]);
+  return open(info.Env(), [=](SharedPool pool) { return ModelState::create(config, seed, options, std::move(pool)); });
 }
 
 Napi::Value Model::load(const Napi::CallbackInfo& info) {
   const std::string directory = string_argument(info, 0, "directory");
-  const Precision precision = precision_option(info[1]);
-  return open(info.Env(), [=](SharedPool pool) { return ModelState::load(directory, precision, std::move(pool)); });
+  const ModelOptions options = model_options(info[1]);
+  return open(info.Env(), [=](SharedPool pool) { return ModelState::load(directory, options, std::move(pool)); });
 }
 
 const Handle& Model::state() const {
@@ -177,13 +178,14 @@ Napi::Value Model::adapter(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Model::parameter_count(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(state()->decoder.layout.count)); }
+Napi::Value Model::device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), state()->device_name()); }
 Napi::Value Model::has_reference(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), state()->has_reference); }
 Napi::Value Model::step(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(state()->step)); }
 
 void Model::set_step(const Napi::CallbackInfo& info, const Napi::Value& value) {
   try {
     ModelState& model = idle_state("step");
-    model.trainer.step = model.step = integer_argument(value, "step", 0, kMaxSafeInteger);
+    model.set_step(integer_argument(value, "step", 0, kMaxSafeInteger));
   } catch (...) {
     throw to_js(info.Env(), std::current_exception());
   }
@@ -213,13 +215,13 @@ Napi::Value Model::write(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Model::zero_gradients(const Napi::CallbackInfo& info) {
-  idle_state("zeroGradients()").trainer.zero_gradients();
+  idle_state("zeroGradients()").zero_gradients();
   return info.Env().Undefined();
 }
 
 Napi::Value Model::plan(const Napi::CallbackInfo& info) {
   const Adapter* const adapter = state()->adapter();
-  return to_js(info.Env(), plan_memory(state()->decoder, adapter ? adapter->layout.get() : nullptr, plan_request(info[0])));
+  return to_js(info.Env(), plan_memory(state()->decoder, adapter ? adapter->layout.get() : nullptr, plan_request(info[0]), state()->device != nullptr));
 }
 
 // Jobs that were started hold the state too: they finish, then its memory goes.

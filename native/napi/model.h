@@ -29,6 +29,7 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value parameters(const Napi::CallbackInfo& info);
   Napi::Value parameter_count(const Napi::CallbackInfo& info);
   Napi::Value adapter(const Napi::CallbackInfo& info);
+  Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value has_reference(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
   void set_step(const Napi::CallbackInfo& info, const Napi::Value& value);

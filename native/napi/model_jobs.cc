@@ -48,7 +48,7 @@ Napi::Value Model::forward(const Napi::CallbackInfo& info) {
     const auto& c = model.decoder.config;
     const auto T = int64_t(tokens.size());
     FloatPair out(T * c.V, (c.L + 2) * T * c.C, counts);
-    model.trainer.forward(model.policy(), tokens.data(), borders.data(), int64_t(borders.size()) - 1, out.first_data(), out.second_data());
+    model.forward(tokens.data(), borders.data(), int64_t(borders.size()) - 1, out.first_data(), out.second_data());
     return out.convert("logits", "hidden");
   });
 }
@@ -66,8 +66,7 @@ Napi::Value Model::score(const Napi::CallbackInfo& info) {
   return submit(info.Env(), in.pins, {}, [=, column = in.column, blocks = in.blocks, counts = own.blocks->counts()](ModelState& model, std::stop_token stop) {
     const int64_t T = batch.tokens.offsets[batch.B] - batch.tokens.offsets[0];
     FloatPair out(T, T, counts);
-    Policy& policy = use_reference ? model.reference() : model.policy();
-    model.trainer.score(policy, batch, temperature, budget, out.first_data(), out.second_data(), stop);
+    model.score(use_reference, batch, temperature, budget, out.first_data(), out.second_data(), stop);
     return out.convert("logprob", "entropy");
   });
 }
@@ -81,7 +80,7 @@ Napi::Value Model::embed(const Napi::CallbackInfo& info) {
   return submit(info.Env(), in.pins, {}, [=, column = in.column, blocks = in.blocks, counts = own.blocks->counts()](ModelState& model, std::stop_token stop) -> Executor::Convert {
     const int64_t floats = batch.B * model.decoder.config.C;
     const auto block = std::make_shared<Block>(floats * int64_t(sizeof(float)), counts);
-    model.trainer.embed(model.policy(), batch, budget, reinterpret_cast<float*>(block->data()), stop);
+    model.embed(batch, budget, reinterpret_cast<float*>(block->data()), stop);
     return [block, floats](Napi::Env env) -> Napi::Value { return floats_view(Blocks::to_array_buffer(env, environment(env).blocks, block), 0, floats); };
   });
 }
@@ -96,7 +95,7 @@ Napi::Value Model::generate(const Napi::CallbackInfo& info) {
   const int64_t count = in.column->length;
   return submit(info.Env(), in.pins, cancel,
                 [=, column = in.column, blocks = in.blocks, counts = own.blocks->counts()](ModelState& model, std::stop_token stop) -> Executor::Convert {
-    const Generated g = model.engine.generate(model.policy(), prompts.values, prompts.offsets, count, settings, stop);
+    const Generated g = model.generate(prompts.values, prompts.offsets, count, settings, stop);
     std::shared_ptr<Block> embeddings;
     const auto floats = int64_t(g.embeddings.size());
     if (settings.embed) {
@@ -130,7 +129,7 @@ Napi::Value Model::accumulate(const Napi::CallbackInfo& info) {
   const ImportedColumn in = import_column(info[0], *environment(info.Env()).blocks);
   const RolloutBatch batch = rollout_batch(*in.column, BatchUse::update);
   return submit(info.Env(), in.pins, cancel, [=, column = in.column, blocks = in.blocks](ModelState& model, std::stop_token stop) -> Executor::Convert {
-    const TrainMetrics metrics = model.trainer.accumulate(model.policy(), batch, loss, train, stop);
+    const TrainMetrics metrics = model.accumulate(batch, loss, train, stop);
     return [metrics](Napi::Env env) -> Napi::Value { return to_js(env, metrics); };
   });
 }

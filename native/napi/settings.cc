@@ -94,10 +94,15 @@ OptimizerSettings optimizer_settings(const Napi::Value& value) {
 
 SamplingSettings sampling_settings(const Napi::Value& value) { return sampling(Fields(value, "settings")); }
 
-Precision precision_option(const Napi::Value& options) {
-  if (options.IsUndefined()) return Precision::f32;
+ModelOptions model_options(const Napi::Value& value) {
+  ModelOptions out;
+  if (value.IsUndefined()) return out;
+  const Fields options(value, "options");
   constexpr std::pair<const char*, Precision> kDtypes[] = {{"float32", Precision::f32}, {"bfloat16", Precision::bf16}};
-  return Fields(options, "options").word("dtype", kDtypes);
+  out.precision = options.word("dtype", kDtypes);
+  if (!options.value("device").IsUndefined()) out.device = options.string("device");
+  if (!options.value("exact").IsUndefined()) out.exact = options.boolean("exact");
+  return out;
 }
 
 GenerateSettings generate_settings(const Napi::Value& value) {

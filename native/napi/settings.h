@@ -2,6 +2,7 @@
 #pragma once
 #include <napi.h>
 
+#include "napi/model_state.h"
 #include "core/arena.h"
 #include "rollout/engine.h"
 #include "train/trainer.h"
@@ -12,7 +13,8 @@ LossSettings loss_settings(const Napi::Value& value);
 TrainSettings train_settings(const Napi::Value& value);
 OptimizerSettings optimizer_settings(const Napi::Value& value);
 // ModelOptions: the optional last argument of createModel(), loadModel() and planModel().
-Precision precision_option(const Napi::Value& options);
+// dtype, device and exact; undefined: float32 on the CPU.
+ModelOptions model_options(const Napi::Value& options);
 GenerateSettings generate_settings(const Napi::Value& value);
 // The filters alone: temperature, topK, topP, minP, repetitionPenalty.
 SamplingSettings sampling_settings(const Napi::Value& value);

@@ -1,10 +1,12 @@
 #include "napi/tools.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "bench/bench.h"
 #include "core/buffer.h"
 #include "core/simd/isa.h"
+#include "device/plugin.h"
 #include "ops/matmul/amx.h"
 #include "io/safetensors.h"
 #include "napi/environment.h"
@@ -36,6 +38,47 @@ Napi::Value values_of(Napi::Env env, const SafetensorsFile& file, const Tensor& 
   return out;
 }
 
+Napi::Object to_js(Napi::Env env, const device::DeviceInfo& info) {
+  std::vector<std::string> libraries;
+  std::string line;
+  for (std::istringstream text(info.libraries); std::getline(text, line);) libraries.push_back(line);
+  auto out = Napi::Object::New(env);
+  out.Set("name", info.name);
+  out.Set("note", info.note);
+  out.Set("compute", info.compute);
+  out.Set("multiprocessors", info.multiprocessors);
+  out.Set("memoryBytes", double(info.memory_bytes));
+  out.Set("freeBytes", double(info.free_bytes));
+  out.Set("driver", info.driver);
+  out.Set("runtime", info.runtime);
+  out.Set("libraries", strings(env, libraries));
+  return out;
+}
+
+Napi::Object cuda_facts(Napi::Env env) {
+  const device::Plugin& plugin = device::plugin();
+  std::string reason = plugin.reason;
+  auto devices = Napi::Array::New(env);
+  if (plugin.backend) {
+    device::Status status;
+    const int32_t count = plugin.backend->device_count(&status);
+    if (status.code != 0) reason = status.message;
+    else if (count == 0) reason = "no CUDA device was found";
+    for (int32_t i = 0; status.code == 0 && i < count; ++i) {
+      device::DeviceInfo info;
+      plugin.backend->describe(i, &info, &status);
+      if (status.code != 0) reason = status.message;
+      else devices[uint32_t(i)] = to_js(env, info);
+    }
+  }
+  auto out = Napi::Object::New(env);
+  out.Set("version", plugin.backend ? Napi::Value(Napi::String::New(env, plugin.backend->version)) : env.Null());
+  out.Set("path", plugin.path);
+  out.Set("reason", reason);
+  out.Set("devices", devices);
+  return out;
+}
+
 }  // namespace
 
 Napi::Value doctor(const Napi::CallbackInfo& info) {
@@ -57,6 +100,7 @@ Napi::Value doctor(const Napi::CallbackInfo& info) {
 #else
   out.Set("compiler", "GCC " __VERSION__);
 #endif
+  out.Set("cuda", cuda_facts(env));
   out.Set("blocks", double(own.blocks->counts()->blocks));
   out.Set("bufferBytes", double(buffer_bytes.load()));
   out.Set("blockBytes", double(own.blocks->counts()->bytes));

@@ -14,6 +14,8 @@ namespace {
 
 int64_t page_count(int64_t positions) { return (positions + kLanes - 1) / kLanes; }
 
+}  // namespace
+
 void validate(const DecoderConfig& c, const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& s) {
   require(s.samples_per_prompt >= 1, "samplesPerPrompt must be at least 1");
   require(s.max_new_tokens >= 1, "maxNewTokens must be at least 1");
@@ -39,8 +41,6 @@ void validate(const DecoderConfig& c, const int32_t* prompts, const int32_t* off
   }
 }
 
-// Pages that let every group's prompt and max_running samples live side by side, and beside them, where prefixes are kept,
-// the prompts of an earlier call with an answer each.
 int64_t ample_pages(const int32_t* offsets, int64_t prompts, const GenerateSettings& s) {
   int64_t pages = 1, longest = 0;
   for (int64_t p = 0; p < prompts; ++p) {
@@ -53,10 +53,7 @@ int64_t ample_pages(const int32_t* offsets, int64_t prompts, const GenerateSetti
   return pages + running * page_count(longest + s.max_new_tokens) + running / kLanes + 1;
 }
 
-bool ends_with(const std::vector<int32_t>& tokens, int64_t completion_begin, const std::vector<int32_t>& stop) {
-  const int64_t n = int64_t(tokens.size()) - completion_begin;
-  return n >= int64_t(stop.size()) && std::equal(stop.begin(), stop.end(), tokens.end() - std::ptrdiff_t(stop.size()));
-}
+namespace {
 
 // Takes one token for `s` from its logits. True when the sequence is finished.
 bool sample_next(Sequence& s, int64_t prompt_length, float* logits, int64_t V, const GenerateSettings& settings, SampleScratch& scratch) {
@@ -65,17 +62,7 @@ bool sample_next(Sequence& s, int64_t prompt_length, float* logits, int64_t V, c
   s.tokens.push_back(next.token);
   s.logprob.push_back(next.logprob);
   s.raw_logprob.push_back(next.raw_logprob);
-  if (std::find(settings.stop_tokens.begin(), settings.stop_tokens.end(), next.token) != settings.stop_tokens.end()) {
-    s.finish = FinishReason::stop_token;
-    return true;
-  }
-  for (const auto& stop : settings.stop_sequences)
-    if (ends_with(s.tokens, prompt_length, stop)) {
-      s.finish = FinishReason::stop_sequence;
-      return true;
-    }
-  s.finish = FinishReason::length;
-  return int64_t(s.tokens.size()) - prompt_length >= settings.max_new_tokens;
+  return is_finished(s, prompt_length, settings);
 }
 
 // The packed rows of one step.
@@ -99,25 +86,6 @@ struct StepRows {
   }
 };
 
-Generated collect(const std::vector<Prefix>& prefixes, const std::vector<Sequence>& sequences) {
-  Generated out;
-  out.offsets.push_back(0);
-  for (const Sequence& s : sequences) {
-    const int64_t prompt = prefixes[size_t(s.prefix)].length;
-    out.tokens.insert(out.tokens.end(), s.tokens.begin(), s.tokens.end());
-    out.logprob.resize(out.logprob.size() + size_t(prompt), 0.0f);
-    out.logprob.insert(out.logprob.end(), s.logprob.begin(), s.logprob.end());
-    out.raw_logprob.resize(out.raw_logprob.size() + size_t(prompt), 0.0f);
-    out.raw_logprob.insert(out.raw_logprob.end(), s.raw_logprob.begin(), s.raw_logprob.end());
-    require(out.tokens.size() < (size_t{1} << 31), "the rollout has more than 2^31 - 1 tokens; generate fewer sequences per call");
-    out.offsets.push_back(int32_t(out.tokens.size()));
-    out.prompt_length.push_back(int32_t(prompt));
-    out.finish_reason.push_back(int8_t(s.finish));
-    out.generated_tokens += int64_t(s.logprob.size());
-  }
-  return out;
-}
-
 // Adds the hidden states of the answer's rows that have just been computed. Rows computed again after a preemption count once.
 void pool_hidden(Sequence& s, int64_t prompt_length, int64_t from, int64_t rows, const float* hidden, int64_t C) {
   const int64_t begin = std::max({from, prompt_length, s.pooled_to});
@@ -128,14 +96,6 @@ void pool_hidden(Sequence& s, int64_t prompt_length, int64_t from, int64_t rows,
   s.pooled_to = from + rows;
 }
 
-std::vector<float> mean_hidden(const std::vector<Sequence>& sequences, int64_t C) {
-  std::vector<float> out;
-  out.reserve(sequences.size() * size_t(C));
-  for (const Sequence& s : sequences)
-    for (double sum : s.pooled) out.push_back(float(sum / double(s.logprob.size())));
-  return out;
-}
-
 }  // namespace
 
 // Pages for a call. What earlier calls left stays where prefixes are kept and the weights are the same.
@@ -144,10 +104,10 @@ void Engine::prepare_pages(const Policy& policy, int64_t needed, const GenerateS
   cached_policy_ = nullptr;  // until this call has ended well: what a failed one held is not given back
   const bool wrong_size = pages_ && settings.pages && pages_->count() != settings.pages;
   if (!pages_ || wrong_size || pages_->count() < needed) {
-    std::unique_ptr<Pages> old;
+    std::unique_ptr<HostPages> old;
     if (keeps && !wrong_size) old = std::move(pages_);
     pages_.reset();
-    pages_ = std::make_unique<Pages>(decoder_.config, needed);
+    pages_ = std::make_unique<HostPages>(decoder_.config, needed);
     if (old) pages_->adopt(*old);
     if (!prefix_cache_) prefix_cache_ = std::make_unique<PrefixCache>(*pages_);
     prefix_cache_->move_to(*pages_);
@@ -176,21 +136,7 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
   float* const logits = logits_.data();
   float* const head_rows = logits + kHeadChunk * c.V;
 
-  std::vector<Prefix> prefixes(static_cast<size_t>(prompt_count));
-  std::vector<Sequence> sequences(static_cast<size_t>(prompt_count * samples));
-  for (int64_t p = 0; p < prompt_count; ++p) {
-    prefixes[size_t(p)].tokens = prompts + offsets[p];
-    prefixes[size_t(p)].length = offsets[p + 1] - offsets[p];
-    prefixes[size_t(p)].unfinished = samples;
-    for (int64_t i = 0; i < samples; ++i) {
-      Sequence& s = sequences[size_t(p * samples + i)];
-      s.row = p * samples + i;
-      s.prefix = p;
-      s.tokens.reserve(size_t(offsets[p + 1] - offsets[p] + settings.max_new_tokens));
-      s.tokens.assign(prompts + offsets[p], prompts + offsets[p + 1]);
-    }
-  }
-
+  auto [prefixes, sequences] = make_sequences(prompts, offsets, prompt_count, settings);
   Scheduler scheduler(*pages_, settings.keep_prefixes ? prefix_cache_.get() : nullptr, prefixes, sequences, settings);
   std::vector<SampleScratch> scratch(static_cast<size_t>(pool_.size()));
   std::vector<float> first_logits;
@@ -251,8 +197,10 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
         for (int64_t i = begin; i < end; ++i) {
           const Chunk& chunk = *sampled[from + size_t(i)].first;
           float* row = logits + i * c.V;
-          if (chunk.prefix) chunk.prefix->logits.assign(row, row + c.V);
-          else is_finished[from + size_t(i)] = sample_next(*chunk.sequence, prefixes[size_t(chunk.sequence->prefix)].length, row, c.V, settings, scratch[size_t(thread)]);
+          if (chunk.prefix) {
+            chunk.prefix->logits.assign(row, row + c.V);
+            chunk.prefix->known = true;
+          } else is_finished[from + size_t(i)] = sample_next(*chunk.sequence, prefixes[size_t(chunk.sequence->prefix)].length, row, c.V, settings, scratch[size_t(thread)]);
         }
       });
     }

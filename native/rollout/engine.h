@@ -30,6 +30,13 @@ struct GenerateSettings {
   bool embed = false;
 };
 
+// Throws Error(invalid_argument) on an empty prompt, an id outside the vocabulary, settings out of range, or a prompt whose
+// completion cannot fit max_positions or the pages of the settings, naming the prompt.
+void validate(const DecoderConfig& config, const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings);
+// Pages that let every group's prompt and max_running samples live side by side, and beside them, where prefixes are kept,
+// the prompts of an earlier call with an answer each.
+int64_t ample_pages(const int32_t* offsets, int64_t prompts, const GenerateSettings& settings);
+
 enum class FinishReason : int8_t { stop_token = 0, stop_sequence = 1, length = 2 };
 
 // Rows in order prompt 0 sample 0, prompt 0 sample 1, ... Token columns hold prompt + completion; a stop token is kept.
@@ -54,8 +61,7 @@ class Engine {
     workspace_.reset();
   }
 
-  // `prompts`: token ids with borders (prompt_count + 1). Throws on an empty prompt, an id outside the vocabulary, or a
-  // prompt whose completion cannot fit max_positions or the page pool, naming the prompt.
+  // `prompts`: token ids with borders (prompt_count + 1). Throws what validate() throws.
   Generated generate(const Policy& policy, const int32_t* prompts, const int32_t* prompt_offsets, int64_t prompt_count,
                      const GenerateSettings& settings, std::stop_token stop);
 
@@ -69,7 +75,7 @@ class Engine {
   const Decoder& decoder_;
   Pool& pool_;
   const AdapterLayout* adapter_ = nullptr;
-  std::unique_ptr<Pages> pages_;
+  std::unique_ptr<HostPages> pages_;
   std::unique_ptr<PrefixCache> prefix_cache_;
   // What the pages in prefix_cache_ were computed with.
   const Policy* cached_policy_ = nullptr;

@@ -80,7 +80,7 @@ std::vector<Sequence*> Scheduler::startable() {
   while (!waiting_.empty() && int64_t(running_.size() + out.size()) < settings_.max_running) {
     Sequence* s = waiting_.front();
     Prefix& prefix = prefixes_[size_t(s->prefix)];
-    if (int64_t(s->tokens.size()) == prefix.length && prefix.logits.empty()) break;  // its prompt comes first
+    if (int64_t(s->tokens.size()) == prefix.length && !prefix.known) break;  // its prompt comes first
     // Room for what it has and one more token, and a page for every sixteen that run: admitting a sequence only to
     // preempt it at once would waste its work.
     const bool shares = prefix.cached == prefix.length;
@@ -116,6 +116,7 @@ std::vector<Chunk> Scheduler::next_step() {
   // Oldest first; make_room() takes from the young end, so the loop's end may move.
   for (size_t i = 0; i < running_.size(); ++i) {
     Sequence& s = *running_[i];
+    if (s.complete) continue;
     int64_t rows = int64_t(s.tokens.size()) - s.cached;
     if (rows > 1) {
       rows = std::min(rows, budget);
@@ -131,7 +132,7 @@ std::vector<Chunk> Scheduler::next_step() {
   for (Sequence* s : waiting_) {
     if (places-- <= 0 || budget <= 0) break;
     Prefix& prefix = prefixes_[size_t(s->prefix)];
-    if (!prefix.logits.empty()) continue;
+    if (prefix.known) continue;
     if (!chunks.empty() && chunks.back().prefix == &prefix) continue;
     find_cached(prefix);
     const int64_t rows = std::min(prefix.length - prefix.cached, budget);
@@ -147,9 +148,15 @@ std::vector<Chunk> Scheduler::next_step() {
 void Scheduler::finished(Sequence* s) {
   if (cache_) cache_->insert(s->tokens.data(), s->cached, s->pages);
   drop(s->pages);
-  running_.erase(std::find(running_.begin(), running_.end(), s));
   Prefix& prefix = prefixes_[size_t(s->prefix)];
-  --prefix.running;
+  const auto at = std::find(running_.begin(), running_.end(), s);
+  if (at != running_.end()) {
+    running_.erase(at);
+    --prefix.running;
+  } else {
+    // Preempted before its last token was known.
+    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), s));
+  }
   if (--prefix.unfinished == 0) drop_prefix(prefix);
 }
 

@@ -9,32 +9,9 @@
 #include "kv/pages.h"
 #include "kv/prefix_cache.h"
 #include "rollout/engine.h"
+#include "rollout/sequences.h"
 
 namespace exitrl {
-
-// The prompt of a group: its pages are computed once and shared by its samples.
-struct Prefix {
-  const int32_t* tokens = nullptr;
-  int64_t length = 0;
-  std::vector<int32_t> pages;
-  int64_t cached = 0;               // positions whose keys and values are in the pages
-  int64_t unfinished = 0;           // samples that still need it
-  int64_t running = 0;              // samples that run now
-  std::vector<float> logits;        // (V) after the last prompt token, once known
-};
-
-struct Sequence {
-  int64_t row = 0;                  // place in the output
-  int64_t prefix = 0;
-  std::vector<int32_t> tokens;      // prompt + completion
-  std::vector<float> logprob, raw_logprob;  // of the completion
-  std::vector<int32_t> pages;
-  int64_t cached = 0;
-  FinishReason finish = FinishReason::length;
-  bool ended = false;               // has its last token; runs on only until that one is embedded
-  std::vector<double> pooled;       // (C) sum of the answer's hidden states, up to position pooled_to
-  int64_t pooled_to = 0;
-};
 
 // Rows of one step that belong to a sequence or to a prefix.
 struct Chunk {

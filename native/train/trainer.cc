@@ -29,6 +29,35 @@ void reserve(Buffer<float>& buffer, int64_t floats) {
 
 }  // namespace
 
+void validate(const RolloutBatch& batch, const DecoderConfig& config, const LossSettings& loss, const TrainSettings& train) {
+  validate(batch, config, Targets::loss_mask);
+  require(loss.temperature > 0, "loss.temperature must be above 0");
+  require(train.micro_batch_tokens >= 1, "microBatchTokens must be at least 1");
+  require(loss.kl_weight == 0 || batch.ref_logprob, "klWeight is not 0, but the batch has no ref_logprob column");
+  require(loss.importance == ImportanceLevel::none || batch.logprob, "importance weights need the logprob column of the policy that sampled");
+}
+
+PgBatch whole_batch(const RolloutBatch& batch) {
+  PgBatch whole;
+  whole.sequences = batch.B;
+  for (int64_t r = 0; r < batch.B; ++r)
+    for (int64_t i = 1; i < batch.tokens.length(r); ++i) whole.trained_tokens += batch.loss_mask.at(r, i);
+  return whole;
+}
+
+void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const float* lp, const float* h, float* logprob, float* entropy, int64_t& at) {
+  for (int64_t b = 0; b < micro.B(); ++b) {
+    const int64_t n = batch.tokens.length(micro.first + b);
+    std::fill(logprob + at, logprob + at + n, 0.0f);
+    std::fill(entropy + at, entropy + at + n, 0.0f);
+    for (int32_t i = micro.cu_trained[size_t(b)]; i < micro.cu_trained[size_t(b) + 1]; ++i) {
+      logprob[at + micro.target_index[size_t(i)]] = lp[i];
+      entropy[at + micro.target_index[size_t(i)]] = h[i];
+    }
+    at += n;
+  }
+}
+
 Trainer::Trainer(const Decoder& decoder, Pool& pool) : decoder_(decoder), pool_(pool) {}
 
 void Trainer::train(const AdapterLayout* adapter) {
@@ -123,16 +152,8 @@ double Trainer::batch_entropy_threshold(const Policy& policy, const RolloutBatch
 TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train,
                                  std::stop_token stop) {
   const DecoderConfig& c = decoder_.config;
-  validate(batch, c, Targets::loss_mask);
-  require(loss.temperature > 0, "loss.temperature must be above 0");
-  require(train.micro_batch_tokens >= 1, "microBatchTokens must be at least 1");
-  require(loss.kl_weight == 0 || batch.ref_logprob, "klWeight is not 0, but the batch has no ref_logprob column");
-  require(loss.importance == ImportanceLevel::none || batch.logprob, "importance weights need the logprob column of the policy that sampled");
-
-  PgBatch whole;
-  whole.sequences = batch.B;
-  for (int64_t r = 0; r < batch.B; ++r)
-    for (int64_t i = 1; i < batch.tokens.length(r); ++i) whole.trained_tokens += batch.loss_mask.at(r, i);
+  validate(batch, c, loss, train);
+  PgBatch whole = whole_batch(batch);
   TrainMetrics metrics;
   if (whole.trained_tokens == 0) return metrics;
   if (loss.top_entropy < 1.0) whole.entropy_threshold = batch_entropy_threshold(policy, batch, loss, train.micro_batch_tokens, stop);
@@ -202,13 +223,9 @@ UpdateMetrics Trainer::update(Policy& policy, const OptimizerSettings& s) {
   out.clip_factor = s.max_grad_norm > 0 ? std::min(1.0, s.max_grad_norm / (out.grad_norm + 1e-6)) : 1.0;
   out.step = ++step;
   float *m = exp_avg(), *v = exp_avg_sq(), *weights = adapter_ ? policy.adapter->slab.data() : policy.slab.data();
-  for (const Parameter& p : trained().parameters) {
-    const bool matrix = p.kind == Parameter::Kind::matrix || p.kind == Parameter::Kind::head;
-    const bool decayed = s.decay == Decay::matrices ? matrix || p.kind == Parameter::Kind::embedding
-                         : s.decay == Decay::matrices_without_embeddings ? matrix : false;
+  for (const Parameter& p : trained().parameters)
     adamw(pool_, {weights + p.offset, g + p.offset, m + p.offset, v + p.offset, p.size, step, s.lr, s.beta1, s.beta2, s.eps,
-                  decayed ? s.weight_decay : 0.0, out.clip_factor});
-  }
+                  decays(s.decay, p.kind) ? s.weight_decay : 0.0, out.clip_factor});
   zero_gradients();
   if (adapter_) policy.pack_adapter(pool_);
   else policy.pack(pool_);
@@ -229,16 +246,7 @@ void Trainer::score(const Policy& policy, const RolloutBatch& batch, double temp
     lp.resize(size_t(micro.N()));
     h.resize(size_t(micro.N()));
     score_micro(policy, micro, micro_batch_tokens, temperature, lp.data(), h.data());
-    for (int64_t b = 0; b < micro.B(); ++b) {
-      const int64_t n = batch.tokens.length(micro.first + b);
-      std::fill(logprob + at, logprob + at + n, 0.0f);
-      std::fill(entropy + at, entropy + at + n, 0.0f);
-      for (int32_t i = micro.cu_trained[size_t(b)]; i < micro.cu_trained[size_t(b) + 1]; ++i) {
-        logprob[at + micro.target_index[size_t(i)]] = lp[size_t(i)];
-        entropy[at + micro.target_index[size_t(i)]] = h[size_t(i)];
-      }
-      at += n;
-    }
+    spread_scores(micro, batch, lp.data(), h.data(), logprob, entropy, at);
   }
 }
 
@@ -295,21 +303,28 @@ void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t
   linear_forward(pool_, {head_in_.data(), policy.packed.head, nullptr, nullptr, logits, total, c.V, c.C});
 }
 
-MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
-                             Recompute recompute, const AdapterLayout* adapter) {
-  const DecoderConfig& c = decoder.config;
-  // A batch of this shape, packed as a step would: samples of a group share the prompt and nothing else.
+PlannedBatch::PlannedBatch(int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens) {
   const int64_t length = prompt_tokens + new_tokens, sequences = prompts * samples;
   require(sequences * length < (int64_t{1} << 31), "plan: the batch has more than 2^31 - 1 tokens");
-  std::vector<int32_t> offsets{0}, tokens;
   for (int64_t s = 0; s < sequences; ++s) {
     tokens.insert(tokens.end(), size_t(prompt_tokens), int32_t(s / samples));
     tokens.insert(tokens.end(), size_t(new_tokens), int32_t(prompts + s));
     offsets.push_back(int32_t(tokens.size()));
   }
+}
+
+RolloutBatch PlannedBatch::view() const {
   RolloutBatch batch;
-  batch.B = sequences;
+  batch.B = int64_t(offsets.size()) - 1;
   batch.tokens = {offsets.data(), tokens.data()};
+  return batch;
+}
+
+MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
+                             Recompute recompute, const AdapterLayout* adapter) {
+  const DecoderConfig& c = decoder.config;
+  const PlannedBatch planned(prompts, samples, prompt_tokens, new_tokens);
+  const RolloutBatch batch = planned.view();
   MicroBatch micro;
   int64_t rows = 0, pages = 0, trained = 0;
   const auto borders = micro_batch_borders(batch, budget, Targets::all);

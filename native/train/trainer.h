@@ -24,6 +24,12 @@ struct TrainSettings {
 
 enum class Decay { none, matrices, matrices_without_embeddings };
 
+// Whether weight decay acts on a parameter.
+constexpr bool decays(Decay decay, Parameter::Kind kind) {
+  const bool matrix = kind == Parameter::Kind::matrix || kind == Parameter::Kind::head;
+  return decay == Decay::matrices ? matrix || kind == Parameter::Kind::embedding : decay == Decay::matrices_without_embeddings && matrix;
+}
+
 struct OptimizerSettings {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.0;
   Decay decay = Decay::matrices;
@@ -39,6 +45,21 @@ struct TrainMetrics {
 struct UpdateMetrics {
   double grad_norm = 0, clip_factor = 1;
   int64_t step = 0;
+};
+
+// Throws Error(invalid_argument) where the batch lacks what the loss needs.
+void validate(const RolloutBatch& batch, const DecoderConfig& config, const LossSettings& loss, const TrainSettings& train);
+// Sequences and trained tokens.
+PgBatch whole_batch(const RolloutBatch& batch);
+
+// Token-aligned scores of a micro-batch from those of its targets (N), from place `at` on, which moves behind them.
+void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const float* lp, const float* h, float* logprob, float* entropy, int64_t& at);
+
+// A batch of a shape, packed as a step would pack it: samples of a group share the prompt and nothing else.
+struct PlannedBatch {
+  PlannedBatch(int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens);
+  std::vector<int32_t> offsets{0}, tokens;
+  RolloutBatch view() const;
 };
 
 class Trainer {

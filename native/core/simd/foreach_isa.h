@@ -9,20 +9,11 @@
 #include <cstring>
 #include "core/bf16.h"
 #include "core/simd/isa.h"
+#include "core/simd/target.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
-#endif
-
-#if defined(__clang__)
-#define EXITRL_PRAGMA(text) _Pragma(#text)
-#define EXITRL_TARGET_BEGIN(isa) EXITRL_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
-#define EXITRL_TARGET_END _Pragma("clang attribute pop")
-#else
-#define EXITRL_PRAGMA(text) _Pragma(#text)
-#define EXITRL_TARGET_BEGIN(isa) _Pragma("GCC push_options") EXITRL_PRAGMA(GCC target(isa))
-#define EXITRL_TARGET_END _Pragma("GCC pop_options")
 #endif
 
 #define EXITRL_ISA portable

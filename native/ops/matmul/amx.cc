@@ -70,50 +70,6 @@ void tile_product(int c, int a, int b) {
 #undef TILE_PRODUCT
 
 #if defined(EXITRL_HAS_AMX)
-namespace exitrl::avx512_bf16 {
-namespace {
-
-#define EXITRL_AMX_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-
-struct Tiles {
-  alignas(64) float values[8][16][16];
-};
-thread_local Tiles tiles_now;
-
-// The tile of C stays in registers: sixteen rows of sixteen sums.
-EXITRL_AMX_TARGET void tile_product(int c, const float (*a)[16], const float (*b)[16]) {
-  __m512 sum[16];
-#pragma GCC unroll 16
-  for (int m = 0; m < 16; ++m) sum[m] = _mm512_load_ps(tiles_now.values[c][m]);
-  for (int k = 0; k < 16; ++k) {
-    const auto right = reinterpret_cast<__m512bh>(_mm512_load_ps(b[k]));
-#pragma GCC unroll 16
-    for (int m = 0; m < 16; ++m) sum[m] = _mm512_dpbf16_ps(sum[m], reinterpret_cast<__m512bh>(_mm512_set1_ps(a[m][k])), right);
-  }
-#pragma GCC unroll 16
-  for (int m = 0; m < 16; ++m) _mm512_store_ps(tiles_now.values[c][m], sum[m]);
-}
-
-}  // namespace
-}  // namespace exitrl::avx512_bf16
-
-#define EXITRL_AMX avx512_bf16
-#define TILE_CONFIGURE() (void)0
-#define TILE_RELEASE() (void)0
-#define TILE_ZERO(i) std::memset(tiles_now.values[i], 0, sizeof tiles_now.values[i])
-#define TILE_LOAD(i, from) std::memcpy(tiles_now.values[i], from, sizeof tiles_now.values[i])
-#define TILE_STORE(i, to) std::memcpy(to, tiles_now.values[i], sizeof tiles_now.values[i])
-#define TILE_PRODUCT(c, a, b) tile_product(c, tiles_now.values[a], tiles_now.values[b])
-#include "ops/matmul/amx.inl"
-#undef EXITRL_AMX
-#undef EXITRL_AMX_TARGET
-#undef TILE_CONFIGURE
-#undef TILE_RELEASE
-#undef TILE_ZERO
-#undef TILE_LOAD
-#undef TILE_STORE
-#undef TILE_PRODUCT
-
 namespace exitrl::amx {
 namespace {
 
@@ -238,13 +194,12 @@ void force_bf16_unit(const std::string& wanted) {
 }  // namespace exitrl
 
 #if !defined(EXITRL_HAS_AMX)
-// Never chosen.
-#define EXITRL_ABSENT(unit)                                                                                              \
-  namespace exitrl::unit {                                                                                               \
-  void product_forward(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no such instructions"); }    \
-  void product_dx(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no such instructions"); }         \
-  void product_dw(const Product&, Scratch&) { fail(ErrorCode::internal, "this build has no such instructions"); }         \
-  }
-EXITRL_ABSENT(amx)
-EXITRL_ABSENT(avx512_bf16)
+namespace exitrl::amx {
+namespace {
+void absent() { fail(ErrorCode::internal, "this build has no such instructions"); }  // never chosen
+}  // namespace
+void product_forward(const Product&, Scratch&) { absent(); }
+void product_dx(const Product&, Scratch&) { absent(); }
+void product_dw(const Product&, Scratch&) { absent(); }
+}  // namespace exitrl::amx
 #endif

@@ -1,10 +1,10 @@
-// bfloat16 products on AMX tiles, and the same code over tiles of AVX-512 BF16 and over emulated ones, which show on any
-// machine that it is right.
+// bfloat16 products on AMX tiles, and the same code over emulated ones, which show on any machine that it is right; and those of
+// AVX-512 BF16 (avx512_bf16.cc).
 //
 // A tile product adds, to every element of a 16 x 16 tile of C, the products of 32 positions of the depth: the even ones in
 // one sum, the odd ones in another, both from zero and ascending, then (even + odd) to the element. So an element of C is one
 // chain over blocks of 32, whatever the shape, the rectangle of a thread or the number of threads; results differ from those
-// of the chains over single positions by rounding. AVX-512 BF16 adds pair by pair to the element itself.
+// of the chains over single positions by rounding. AVX-512 BF16 adds pair by pair, ascending, to the element itself.
 #pragma once
 #include <string>
 

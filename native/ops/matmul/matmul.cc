@@ -115,9 +115,14 @@ void pack_weight(Pool& pool, const float* w, int64_t N, int64_t K, uint16_t* pac
     for (int64_t panel = begin; panel < end; ++panel) {
       const int64_t n0 = panel * kLanes, lanes = std::min<int64_t>(kLanes, N - n0);
       uint16_t* const out = packed + n0 * depth;
-      std::fill_n(out, kLanes * depth, uint16_t{0});
-      for (int64_t i = 0; i < lanes; ++i)
-        for (int64_t k = 0; k < K; ++k) out[k / 2 * 2 * kLanes + 2 * i + k % 2] = to_bf16(w[(n0 + i) * K + k]);
+      if (lanes < kLanes || depth > K) std::fill_n(out, kLanes * depth, uint16_t{0});
+      for (int64_t k = 0; k < K; k += 2)
+        for (int64_t i = 0; i < lanes; ++i) {
+          const float* const from = w + (n0 + i) * K + k;
+          uint16_t* const pair = out + k * kLanes + 2 * i;
+          pair[0] = to_bf16(from[0]);
+          if (k + 1 < K) pair[1] = to_bf16(from[1]);
+        }
     }
   });
 }

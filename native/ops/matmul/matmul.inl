@@ -1,14 +1,19 @@
 // Blocked matrix product (Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008): a panel of
 // B stays in the first-level cache, a block of A in the second, and the tile of C in registers.
 #include "ops/matmul/micro_kernel.inl"
+#if defined(EXITRL_ISA_PAIRS)
+#include "ops/matmul/pack_pairs.inl"
+#else
+#include "ops/matmul/pack.inl"
+#endif
 
 namespace exitrl::EXITRL_ISA {
 
 // Left: A(r, k) = a[r * lda + k]  or  a[k * lda + r]
 // B(k, c) in panels (ceil(cols / 16), ldb, 16), in such panels of bfloat16 pairs, or b[k * ldb + c]
 enum class Right { panels, pairs, matrix };
-// What a tile reads B as: a row of sixteen floats for every k, or a row of sixteen pairs for every two.
-enum class Panel { floats, pairs };
+// What a tile reads B as: a row of sixteen elements for every one of A, or a row of sixteen pairs for every two.
+enum class Panel { elements, pairs };
 
 constexpr int64_t kRowBlock = kTileRows * (kTileRows > 6 ? 16 : 24);  // rows of A in the second-level cache
 constexpr int64_t kOuterRows = kRowBlock * 4;                         // rows that share one packing of B
@@ -30,7 +35,7 @@ struct Tile {
 
 template <Left left, Panel panel, int Rows, int Panels>
 static void compute_tile(const Tile& t) {
-  constexpr int64_t b_step = panel == Panel::floats ? kLanes : kLanes / 2;
+  constexpr int64_t b_step = panel == Panel::elements ? kLanes : kLanes / 2;
   constexpr int64_t a_row = left == Left::rows ? kRowStride : 1;
   constexpr int64_t a_step = left == Left::rows ? 1 : kTileRows;
   const float* b[Panels];
@@ -61,7 +66,7 @@ static void compute_tile(const Tile& t) {
     const int64_t depth = std::min(slice, t.depth - k);
     if (t.next != nullptr)
       for (int64_t i = 0; i < depth * b_step; i += kLanes) __builtin_prefetch(t.next + k * b_step + i);
-    if constexpr (panel == Panel::floats) multiply(tile, depth, t.a + k * a_step, a_row, a_step, b, kLanes);
+    if constexpr (panel == Panel::elements) multiply(tile, depth, t.a + k * a_step, a_row, a_step, b, kLanes);
     else multiply_pairs(tile, depth, t.a + k * a_step, a_row, b);
     for (int p = 0; p < Panels; ++p) b[p] += depth * b_step;
   }
@@ -101,63 +106,6 @@ struct TileTable {
   }
 };
 
-template <Precision precision>
-static void copy_rows(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
-  for (int64_t r = 0; r < rows; ++r, a += lda, out += kRowStride) {
-    if constexpr (precision == Precision::f32) {
-      copy_floats(a, depth, out);
-    } else {
-      for (int64_t k = 0; k < depth; k += kLanes) {
-        const int64_t lanes = std::min<int64_t>(kLanes, depth - k);
-        store_lanes(out + k, round_bf16(load_lanes(a + k, lanes)), lanes);
-      }
-    }
-  }
-}
-
-// At least kTileRows floats, at most sixteen.
-template <Precision precision>
-static EXITRL_ALWAYS_INLINE void copy_tile_row(const float* from, float* to) {
-  if constexpr (precision == Precision::bf16) return store(to, round_bf16(load(from)));
-#if defined(EXITRL_ISA_AVX2)
-  static_assert(kTileRows <= 8);
-  _mm256_storeu_ps(to, _mm256_loadu_ps(from));
-#else
-  store(to, load(from));
-#endif
-}
-
-// Tiles of up to kTileRows columns of `a`, each (depth, kTileRows). What is copied too much is overwritten by the next
-// k, and by the next tile or the end of the block.
-template <Precision precision>
-static void copy_columns(const float* a, int64_t lda, int64_t rows, int64_t depth, float* out) {
-  for (int64_t r = 0; r < rows; r += tile_height(rows - r), out += depth * kTileRows) {
-    const float* const from = a + r;
-    const int64_t left = rows - r;
-    if (left >= kLanes)
-      for (int64_t k = 0; k < depth; ++k) copy_tile_row<precision>(from + k * lda, out + k * kTileRows);
-    else
-      for (int64_t k = 0; k < depth; ++k) store(out + k * kTileRows, rounded<precision>(load_partial(from + k * lda, int(left))));
-  }
-}
-
-template <Precision precision>
-static void copy_panels(const float* b, int64_t ldb, int64_t cols, int64_t depth, float* out) {
-  constexpr int kTogether = 4;  // rows of B are far apart: take more than one cache line of each
-  const int64_t panel_floats = depth * kLanes;
-  int64_t c = 0;
-  for (; c + kTogether * kLanes <= cols; c += kTogether * kLanes, out += kTogether * panel_floats)
-    for (int64_t k = 0; k < depth; ++k)
-      for (int p = 0; p < kTogether; ++p) {
-        const float* const from = b + k * ldb + c + p * kLanes;
-        __builtin_prefetch(from + 8 * ldb);
-        store(out + p * panel_floats + k * kLanes, rounded<precision>(load(from)));
-      }
-  for (; c < cols; c += kLanes, out += panel_floats)
-    for (int64_t k = 0; k < depth; ++k)
-      store(out + k * kLanes, rounded<precision>(load_lanes(b + k * ldb + c, std::min<int64_t>(kLanes, cols - c))));
-}
-
 // One block of rows, columns and depth: A and B are packed, B in panels `panel_stride` apart.
 template <Left left, Panel kind>
 static void compute_block(Tile t, const float* a, const float* b, int64_t rows, int64_t cols, bool fetch) {
@@ -192,11 +140,12 @@ static void compute_block(Tile t, const float* a, const float* b, int64_t rows, 
 
 template <Left left, Right right, Precision precision>
 static void compute_product(const Product& g, Scratch& scratch) {
-  constexpr Panel kind = right == Right::pairs ? Panel::pairs : Panel::floats;
+  constexpr Panel kind = right == Right::pairs && kUnit == 1 ? Panel::pairs : Panel::elements;
   constexpr int64_t b_step = kind == Panel::pairs ? kLanes / 2 : kLanes;
-  const int64_t blocks = std::max<int64_t>(1, (g.depth + kDepthBlock - 1) / kDepthBlock);
+  const int64_t elements = (g.depth + kUnit - 1) / kUnit;
+  const int64_t blocks = std::max<int64_t>(1, (elements + kDepthBlock - 1) / kDepthBlock);
   // Even, so that no block begins inside a pair.
-  const int64_t depth_step = round_up(std::max<int64_t>(1, (g.depth + blocks - 1) / blocks), 2);
+  const int64_t depth_step = round_up(std::max<int64_t>(1, (elements + blocks - 1) / blocks), 2);
   // Skinny products read B once, from far away; several panels at a time need no help to do so.
   const bool fetch = right != Right::matrix && g.cols * g.depth > kFarFloats && g.rows > 2;
   const int64_t outer_rows = std::min(g.rows, kOuterRows);
@@ -213,14 +162,15 @@ static void compute_product(const Product& g, Scratch& scratch) {
   for (int64_t r0 = 0; r0 < g.rows; r0 += outer_rows) {
     const int64_t rows = std::min(g.rows - r0, outer_rows);
     // At least once: with depth 0 the result is start + bias + addend.
-    for (int64_t k0 = 0; k0 == 0 || k0 < g.depth; k0 += depth_step) {
-      const int64_t depth = std::min(g.depth - k0, depth_step);
-      const bool last = k0 + depth >= g.depth;
+    for (int64_t k0 = 0; k0 == 0 || k0 < elements; k0 += depth_step) {
+      const int64_t depth = std::min(elements - k0, depth_step);
+      const bool last = k0 + depth >= elements;
+      const int64_t position = k0 * kUnit, positions = std::min(g.depth - position, depth * kUnit);
       if constexpr (left == Left::rows) {
-        copy_rows<precision>(g.a + r0 * g.lda + k0, g.lda, rows, depth, a_block);
+        copy_rows<precision>(g.a + r0 * g.lda + position, g.lda, rows, positions, a_block);
       } else {
         for (int64_t r1 = 0; r1 < rows; r1 += kRowBlock)
-          copy_columns<precision>(g.a + k0 * g.lda + r0 + r1, g.lda, std::min(rows - r1, kRowBlock), depth, a_block + r1 * depth);
+          copy_columns<precision>(g.a + position * g.lda + r0 + r1, g.lda, std::min(rows - r1, kRowBlock), positions, a_block + r1 * depth);
       }
       for (int64_t c0 = 0; c0 < g.cols; c0 += kColumnBlock) {
         const int64_t cols = std::min(g.cols - c0, kColumnBlock);
@@ -233,7 +183,7 @@ static void compute_product(const Product& g, Scratch& scratch) {
           b = g.b + c0 * g.ldb + k0 * b_step;
           t.panel_stride = g.ldb * kLanes;
         } else {
-          copy_panels<precision>(g.b + k0 * g.ldb + c0, g.ldb, cols, depth, b_block);
+          copy_panels<precision>(g.b + position * g.ldb + c0, g.ldb, cols, positions, b_block);
           b = b_block;
           t.panel_stride = depth * kLanes;
         }
@@ -252,6 +202,11 @@ static void compute_product(const Product& g, Scratch& scratch) {
   }
 }
 
+#if defined(EXITRL_ISA_PAIRS)
+void product_forward(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::pairs, Precision::bf16>(g, scratch); }
+void product_dx(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::matrix, Precision::bf16>(g, scratch); }
+void product_dw(const Product& g, Scratch& scratch) { compute_product<Left::columns, Right::matrix, Precision::bf16>(g, scratch); }
+#else
 // y = x W^T from packed panels
 void product_forward(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::panels, Precision::f32>(g, scratch); }
 void product_forward_bf16(const Product& g, Scratch& scratch) { compute_product<Left::rows, Right::pairs, Precision::bf16>(g, scratch); }
@@ -271,5 +226,6 @@ void add_rows(const float* x, int64_t stride, int64_t rows, int64_t cols, float*
     store_lanes(sum + c, total, lanes);
   }
 }
+#endif
 
 }  // namespace exitrl::EXITRL_ISA

@@ -32,6 +32,15 @@ constexpr int kRowStride = kDepthBlock + 16;
 // Whether the rows of the left operand lie in rows or in columns of memory.
 enum class Left { rows, columns };
 
+// sum + a b, of floats or of pairs of bfloat16.
+static EXITRL_ALWAYS_INLINE F16 add_product(F16 a, F16 b, F16 sum) {
+#if defined(EXITRL_ISA_PAIRS)
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+#else
+  return fma(a, b, sum);
+#endif
+}
+
 // tile[i][p] += sum over k < depth of a[i * a_row + k * a_step] * b[p][k * b_step .. + 16]
 template <int Rows, int Panels>
 static EXITRL_ALWAYS_INLINE void multiply(F16 (&tile)[Rows][Panels], int64_t depth, const float* a, int64_t a_row,
@@ -45,7 +54,7 @@ static EXITRL_ALWAYS_INLINE void multiply(F16 (&tile)[Rows][Panels], int64_t dep
     for (int i = 0; i < Rows; ++i) {
       const F16 left = set1(a[i * a_row + k * a_step]);
 #pragma GCC unroll 16
-      for (int p = 0; p < Panels; ++p) tile[i][p] = fma(left, right[p], tile[i][p]);
+      for (int p = 0; p < Panels; ++p) tile[i][p] = add_product(left, right[p], tile[i][p]);
     }
   }
 }
@@ -92,12 +101,6 @@ static EXITRL_ALWAYS_INLINE F16 load_lanes(const float* p, int64_t lanes) {
 
 static EXITRL_ALWAYS_INLINE void store_lanes(float* p, F16 x, int64_t lanes) {
   if (lanes == kLanes) store(p, x); else store_partial(p, x, int(lanes));
-}
-
-template <Precision precision>
-static EXITRL_ALWAYS_INLINE F16 rounded(F16 x) {
-  if constexpr (precision == Precision::bf16) return round_bf16(x);
-  else return x;
 }
 
 static EXITRL_ALWAYS_INLINE void copy_floats(const float* from, int64_t n, float* to) {

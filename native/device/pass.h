@@ -1,0 +1,63 @@
+// What a training, scoring or embedding pass needs beside the weights: small arrays that the host plans, and memory.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "device/attention_plan.h"
+#include "device/batch_plan.h"
+#include "device/decoder.h"
+#include "device/device.h"
+#include "train/micro_batch.h"
+
+namespace exitrl::device {
+
+// Rows of logits at a time: enough for the products to run at speed.
+constexpr int64_t kHeadRows = 1024;
+
+// The arrays of a micro-batch, on the host.
+struct PassPlan {
+  std::vector<int32_t> slots, copy_rows, copy_slots;
+  AttentionPlan attention;
+  // Training only.
+  AttentionBackwardPlan backward;
+  BatchPlan lists;
+  std::vector<int32_t> sequence_of;
+  // Of targets; int32 for the device.
+  std::vector<int32_t> gather;
+
+  // Upper bound of what send() and the pass add to the staging area.
+  int64_t bytes(const MicroBatch& micro) const;
+  // Adds the arrays of the decoder's passes.
+  PassRows send(Staging& staging, const MicroBatch& micro) const;
+};
+PassPlan plan_pass(const MicroBatch& micro, const DecoderConfig& config, int64_t window, Workspace::Use use);
+
+// Sizes that the largest micro-batch needs.
+struct PassSizes {
+  int64_t pages = 1, N = 0, B = 1, bytes = 256;
+  void grow(const MicroBatch& micro, const PassPlan& plan) {
+    pages = std::max(pages, micro.pages);
+    N = std::max(N, micro.N());
+    B = std::max(B, micro.B());
+    bytes = std::max(bytes, plan.bytes(micro));
+  }
+};
+
+// Places in the memory of the phase.
+struct PassMemory {
+  PassMemory() = default;
+  PassMemory(Segments& segments, const DecoderConfig& config, Precision precision, int64_t rows, Workspace::Use use, Recompute recompute,
+             const AdapterLayout* adapter, const PassSizes& most);
+  DeviceWorkspace workspace;
+  DeviceKv kv;                          // pages of one layer
+  float* logits = nullptr;              // (kHeadRows, V)
+  void* head_in = nullptr;              // (N, C) hidden rows that predict the targets
+  void* head_d = nullptr;               // (N, C) their gradients
+  float *logprob = nullptr, *entropy = nullptr, *max = nullptr, *log_sum = nullptr;  // (N)
+  float *dlogprob = nullptr, *dentropy = nullptr;                                    // (N)
+  double* scratch = nullptr;            // of pg_loss
+  std::byte* small = nullptr;           // where the staged arrays lie
+};
+
+}  // namespace exitrl::device

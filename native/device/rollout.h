@@ -1,0 +1,111 @@
+// Generation on a device: the CPU's scheduler, with tokens that stay on the device. A step is scheduled and launched while the
+// step before it runs: its newest tokens are known one step late. So a sequence that a stop token ends has computed one row
+// more than needed, which is thrown away.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "device/attention_plan.h"
+#include "device/decoder.h"
+#include "device/device.h"
+#include "kv/prefix_cache.h"
+#include "rollout/scheduler.h"
+
+namespace exitrl::device {
+
+class DeviceModel;
+
+// Pages in a device's memory; copies wait until the step that needs them is launched.
+class DevicePages final : public Pages {
+ public:
+  using Pages::Pages;
+  std::vector<int32_t> from, to;
+
+ private:
+  void copy_contents(int32_t f, int32_t t) override {
+    from.push_back(f);
+    to.push_back(t);
+  }
+};
+
+// The rows of a step, on the host.
+struct StepRows {
+  std::vector<int32_t> given, source, positions, slots;
+  std::vector<AttentionSpan> spans;
+  std::vector<int32_t> pool_rows, pool_slots;  // rows whose hidden states are summed, and for which sequence
+  void clear() {
+    for (auto* v : {&given, &source, &positions, &slots, &pool_rows, &pool_slots}) v->clear();
+    spans.clear();
+  }
+};
+
+// Sizes that the memory of a rollout depends on.
+struct RolloutSizes {
+  int64_t pages = 0, rows = 0, sampled = 0, prompts = 0, sequences = 0, history = 0, small = 0, partials = 0;
+  bool embed = false;
+  static RolloutSizes of(const DecoderConfig& config, const int32_t* offsets, int64_t prompts, const GenerateSettings& settings);
+};
+
+// Places in the memory of the phase. Pages come first: they stay where they are while calls that keep prefixes follow each other.
+struct RolloutMemory {
+  RolloutMemory() = default;
+  RolloutMemory(Segments& segments, const DecoderConfig& config, Precision precision, const RolloutSizes& sizes, const AdapterLayout* adapter);
+  DeviceKv kv;
+  DeviceWorkspace workspace;
+  float* logits = nullptr;         // (sampled at once, V)
+  void* head_in = nullptr;         // (sampled at once, C)
+  void* prefix_hidden = nullptr;   // (prompts, C) after each prompt's last token
+  int32_t* tokens = nullptr;       // (rows)
+  int32_t* latest = nullptr;       // (sequences) newest token of each
+  int32_t* history = nullptr;      // (sequences, history) with a repetition penalty
+  double* pooled = nullptr;        // (sequences, C) sums of hidden states
+  int32_t* token = nullptr;        // (sampled) results of a step
+  float *logprob = nullptr, *raw_logprob = nullptr;
+  float *partial_o = nullptr, *partial_lse = nullptr;
+  std::byte* small = nullptr;      // where the staged arrays lie
+};
+
+class DeviceRollout {
+ public:
+  explicit DeviceRollout(DeviceModel& model);
+  ~DeviceRollout();
+  Generated generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings, std::stop_token stop);
+  // Kept pages belong to other weights, or are gone.
+  void forget();
+
+ private:
+  // A token that a step samples: place `index` of the sequence's tokens.
+  struct Sampled {
+    Sequence* sequence;
+    int64_t index;
+  };
+  // What a launched step will have computed.
+  struct Flight {
+    std::vector<Sampled> sampled;
+    std::vector<Sequence*> finishing;  // need nothing but their tokens
+    int half = 0;
+  };
+  struct Results;
+
+  void prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings);
+  [[noreturn]] void refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const;
+  void launch_step(const StepRows& step);
+  void sample(const void* hidden_rows, const std::vector<int32_t>& rows, size_t first, Flight& flight, const GenerateSettings& settings);
+  bool expect_token(Sequence& s, Flight& flight, const GenerateSettings& settings);
+  void land(const Flight& flight, Scheduler& scheduler, const GenerateSettings& settings);
+
+  DeviceModel& m_;
+  std::unique_ptr<DevicePages> pages_;
+  std::unique_ptr<PrefixCache> prefix_cache_;
+  bool cached_ = false;  // pages hold what prefix_cache_ says
+  RolloutSizes sizes_;
+  RolloutMemory at_;
+  Staging staging_;
+  std::unique_ptr<Results> results_;
+  std::vector<Prefix>* prefixes_ = nullptr;
+};
+
+}  // namespace exitrl::device
