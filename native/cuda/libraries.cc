@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <set>
 #include <sstream>
+#include <vector>
 
 namespace exitrl::cuda {
 namespace {
@@ -54,6 +55,28 @@ std::vector<std::string> package_folders() {
   return folders;
 }
 
+// Files to try, in order.
+std::vector<std::string> candidates(const std::vector<std::string>& sonames) {
+  std::vector<std::string> files;
+  std::set<std::string> seen;
+  const auto add = [&](const std::string& file) {
+    if (seen.insert(file).second) files.push_back(file);
+  };
+  const std::vector<std::string> packages = package_folders();
+  for (const std::string& soname : sonames) {
+    for (const std::string& folder : packages)
+      for (const std::string& file : matches(folder + "/nvidia/*/lib/" + soname)) add(file);
+    if (!environment("CONDA_PREFIX").empty())
+      for (const std::string& file : matches(environment("CONDA_PREFIX") + "/lib/" + soname)) add(file);
+  }
+  for (const std::string& soname : sonames) add(soname);
+  for (const std::string& home : {environment("CUDA_HOME"), environment("CUDA_PATH"), std::string("/usr/local/cuda")})
+    for (const std::string& soname : sonames)
+      for (const char* lib : {"/lib64/", "/lib/"})
+        if (!home.empty() && access((home + lib + soname).c_str(), R_OK) == 0) add(home + lib + soname);
+  return files;
+}
+
 std::string path_of(void* handle, const std::string& otherwise) {
   link_map* map = nullptr;
   return dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map && map->l_name[0] ? map->l_name : otherwise;
@@ -89,7 +112,7 @@ Library look_for(const Search& search) {
   for (const std::string& soname : search.sonames)
     if (void* handle = dlopen(soname.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD)) return found(search, handle, soname);
   std::string refused;  // a file that exists, but cannot be opened, is worth a word
-  for (const std::string& file : library_candidates(search.sonames)) {
+  for (const std::string& file : candidates(search.sonames)) {
     if (void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL)) return found(search, handle, file);
     const char* const error = dlerror();
     if (refused.empty() && file.find('/') != std::string::npos && error) refused = std::string(": ") + error;
@@ -98,27 +121,6 @@ Library look_for(const Search& search) {
 }
 
 }  // namespace
-
-std::vector<std::string> library_candidates(const std::vector<std::string>& sonames) {
-  std::vector<std::string> files;
-  std::set<std::string> seen;
-  const auto add = [&](const std::string& file) {
-    if (seen.insert(file).second) files.push_back(file);
-  };
-  const std::vector<std::string> packages = package_folders();
-  for (const std::string& soname : sonames) {
-    for (const std::string& folder : packages)
-      for (const std::string& file : matches(folder + "/nvidia/*/lib/" + soname)) add(file);
-    if (!environment("CONDA_PREFIX").empty())
-      for (const std::string& file : matches(environment("CONDA_PREFIX") + "/lib/" + soname)) add(file);
-  }
-  for (const std::string& soname : sonames) add(soname);
-  for (const std::string& home : {environment("CUDA_HOME"), environment("CUDA_PATH"), std::string("/usr/local/cuda")})
-    for (const std::string& soname : sonames)
-      for (const char* lib : {"/lib64/", "/lib/"})
-        if (!home.empty() && access((home + lib + soname).c_str(), R_OK) == 0) add(home + lib + soname);
-  return files;
-}
 
 const Library& cublaslt() {
   static const Library library = look_for({"cuBLASLt", "EXIT_RL_CUBLASLT", {"libcublasLt.so.13", "libcublasLt.so.12"}, "cublasLtGetVersion",

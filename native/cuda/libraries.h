@@ -6,7 +6,6 @@
 // and ~/.local; CONDA_PREFIX/lib; the loader's own path; CUDA_HOME, CUDA_PATH and /usr/local/cuda. Nothing is ever unloaded.
 #pragma once
 #include <string>
-#include <vector>
 
 namespace exitrl::cuda {
 
@@ -24,9 +23,6 @@ const Library& nccl();
 
 // One line for each library.
 std::string library_report();
-
-// Files that would be tried by name, in order; exists for tests.
-std::vector<std::string> library_candidates(const std::vector<std::string>& sonames);
 
 // What a context keeps of its libraries: a handle and the plans of products (ops/matmul/gemm_cublaslt.cu). Null where there is no
 // cuBLASLt: own kernels do everything.

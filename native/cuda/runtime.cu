@@ -60,7 +60,8 @@ std::string missing_device(cudaError_t error) {
   if (error == cudaErrorInsufficientDriver)
     return "the NVIDIA driver supports CUDA " + version_text(driver) + ", but the kernels were built with CUDA " + version_text(runtime) +
            ": update the driver, or rebuild with an older toolkit";
-  if (error == cudaErrorNoDevice) return "the NVIDIA driver sees no device (is CUDA_VISIBLE_DEVICES empty, or the card not passed into this container?)";
+  if (error == cudaErrorNoDevice)
+    return "the NVIDIA driver sees no device (is CUDA_VISIBLE_DEVICES empty, or the card not passed into this container?)";
   return std::string(cudaGetErrorName(error)) + ": " + cudaGetErrorString(error);
 }
 
@@ -69,8 +70,15 @@ void use(int device) { check(cudaSetDevice(device), "choosing the device"); }
 CudaInstance& own(Instance& instance) { return static_cast<CudaInstance&>(instance); }
 
 cudaEvent_t& mark_at(Instance& instance, int32_t mark) {
-  if (mark < 0 || mark >= kMarks) fail(ErrorCode::invalid_argument, "there are " + std::to_string(kMarks) + " marks, numbered from 0, not " + std::to_string(mark));
+  require(mark >= 0 && mark < kMarks,
+          "there are " + std::to_string(kMarks) + " marks, numbered from 0; there is no " + std::to_string(mark));
   return own(instance).marks[mark];
+}
+
+void require_device(int32_t device) {
+  const int32_t count = device_count();
+  require(device >= 0 && device < count,
+          "there is no CUDA device " + std::to_string(device) + "; there are " + std::to_string(count) + ", numbered from 0");
 }
 
 std::string size_text(int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
@@ -79,7 +87,8 @@ std::string size_text(int64_t bytes) { return std::to_string(bytes >> 20) + " Mi
 std::string objection(const cudaDeviceProp& properties, int device) {
   const int compute = properties.major * 10 + properties.minor;
   if (compute < kLowestCompute)
-    return "compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) + " has no bf16 tensor cores: an Ampere card or newer (8.0) is needed; use the CPU";
+    return "compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+           " has no bf16 tensor cores: an Ampere card or newer (8.0) is needed; use the CPU";
   int mode = cudaComputeModeDefault;
   cudaDeviceGetAttribute(&mode, cudaDevAttrComputeMode, device);
   if (mode == cudaComputeModeProhibited) return "the card is in compute mode 'prohibited': nvidia-smi -c DEFAULT lets processes use it";
@@ -107,7 +116,7 @@ int32_t device_count() {
 }
 
 void describe(int32_t device, DeviceInfo& info) {
-  if (device < 0 || device >= device_count()) fail(ErrorCode::invalid_argument, "there is no CUDA device " + std::to_string(device) + "; there are " + std::to_string(device_count()));
+  require_device(device);
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device), "asking for a device's properties");
   std::snprintf(info.name, sizeof info.name, "%s", properties.name);
@@ -126,7 +135,7 @@ void describe(int32_t device, DeviceInfo& info) {
 }
 
 Instance* open_instance(int32_t device) {
-  if (device < 0 || device >= device_count()) fail(ErrorCode::invalid_argument, "there is no CUDA device " + std::to_string(device) + "; there are " + std::to_string(device_count()));
+  require_device(device);
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device), "asking for a device's properties");
   const std::string note = objection(properties, device);
@@ -171,8 +180,8 @@ void* allocate(Instance& instance, int64_t bytes) {
   cudaGetLastError();
   size_t free = 0, total = 0;
   cudaMemGetInfo(&free, &total);
-  fail(ErrorCode::out_of_memory, "device " + std::to_string(instance.context.device) + " has no " + size_text(bytes) + " left: " + size_text(int64_t(free)) + " of " +
-                                     size_text(int64_t(total)) + " are free");
+  fail(ErrorCode::out_of_memory, "device " + std::to_string(instance.context.device) + " has no " + size_text(bytes) + " left: " +
+                                     size_text(int64_t(free)) + " of " + size_text(int64_t(total)) + " are free");
 }
 
 void release(Instance& instance, void* p) {

@@ -52,8 +52,8 @@ __global__ void __launch_bounds__(kThreads) total_kernel(const float* partials, 
 
 template <class T, int W>
 void run(Context& context, const device::ColumnSum& a) {
-  launch(context, "column_sum", partial_kernel<T, W>, dim3(ceil_div(a.N, int64_t(kWarp) * W), ceil_div(a.T, device::kColumnSumRows)), kThreads, sizeof(Sums<W>),
-         static_cast<const T*>(a.x), a.partials, a.T, a.N, a.ldx);
+  launch(context, "column_sum", partial_kernel<T, W>, dim3(ceil_div(a.N, int64_t(kWarp) * W), ceil_div(a.T, device::kColumnSumRows)),
+         kThreads, sizeof(Sums<W>), static_cast<const T*>(a.x), a.partials, a.T, a.N, a.ldx);
 }
 
 }  // namespace
@@ -66,8 +66,8 @@ void column_sum(Context& context, const device::ColumnSum& a) {
     if (aligned) run<T, kVector<T>>(context, a);
     else run<T, 1>(context, a);
   });
-  launch(context, "column_sum_total", total_kernel, dim3(ceil_div(a.N, kThreads)), kThreads, 0, static_cast<const float*>(a.partials), a.out,
-         ceil_div(a.T, device::kColumnSumRows), a.N);
+  launch(context, "column_sum_total", total_kernel, dim3(ceil_div(a.N, kThreads)), kThreads, 0,
+         static_cast<const float*>(a.partials), a.out, ceil_div(a.T, device::kColumnSumRows), a.N);
 }
 
 }  // namespace exitrl::cuda

@@ -1,15 +1,16 @@
 // Which implementation computes a product: cuBLASLt where the order is free and the library is there, else our kernels.
 #include <limits>
 
-#include "ops/matmul/gemm_tile.h"
 #include "cuda/ops.h"
+#include "ops/matmul/gemm_tile.h"
 
 namespace exitrl::cuda {
 
 void gemm(Context& context, const device::Gemm& a) {
   constexpr int64_t kMost = std::numeric_limits<int>::max() - 1024;  // tiles count in int
   require(a.M >= 0 && a.N >= 0 && a.K >= 0 && a.M <= kMost && a.N <= kMost && a.K <= kMost,
-          "gemm: a product of (" + std::to_string(a.M) + ", " + std::to_string(a.K) + ") and (" + std::to_string(a.K) + ", " + std::to_string(a.N) + ") is too large");
+          "gemm: M = " + std::to_string(a.M) + ", N = " + std::to_string(a.N) + ", K = " + std::to_string(a.K) +
+              " is outside 0 .. " + std::to_string(kMost));
   if (a.M == 0 || a.N == 0) return;
 #ifdef __CUDACC__
   if (a.order == device::Order::any && context.libraries && a.K > 0 && gemm_cublaslt(context, a)) return;

@@ -20,9 +20,11 @@ namespace {
 constexpr int kFloat32 = 0, kBfloat16 = 14;           // cudaDataType: CUDA_R_32F, CUDA_R_16BF
 constexpr int kComputeFloat32 = 68;                   // CUBLAS_COMPUTE_32F: fp32 factors are not rounded to TF32
 constexpr int32_t kAsIs = 0, kTransposed = 1;         // CUBLAS_OP_N, CUBLAS_OP_T
-constexpr int kOfFirst = 3, kOfSecond = 4, kEpilogue = 7, kBiasPointer = 8;  // CUBLASLT_MATMUL_DESC_TRANSA, _TRANSB, _EPILOGUE, _BIAS_POINTER
+constexpr int kOfFirst = 3, kOfSecond = 4;            // CUBLASLT_MATMUL_DESC_TRANSA, _TRANSB
+constexpr int kEpilogue = 7, kBiasPointer = 8;        // CUBLASLT_MATMUL_DESC_EPILOGUE, _BIAS_POINTER
 constexpr uint32_t kPlain = 1, kWithBias = 4;         // CUBLASLT_EPILOGUE_DEFAULT, _BIAS
-constexpr int kMostWorkspace = 1, kAlignmentOfFirst = 5;  // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, _MIN_ALIGNMENT_A_BYTES; 6, 7, 8: B, C, D
+constexpr int kMostWorkspace = 1;                     // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
+constexpr int kAlignmentOfFirst = 5;                  // CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES; 6, 7, 8: B, C, D
 constexpr int kNotSupported = 15, kInvalidValue = 7;  // cublasStatus_t
 constexpr size_t kWorkspaceBytes = 32u << 20;
 
@@ -53,9 +55,10 @@ struct Api {
   int (*preference_create)(Preference*);
   int (*preference_destroy)(Preference);
   int (*preference_set)(Preference, int attribute, const void*, size_t);
-  int (*heuristic)(Handle, Description, Layout a, Layout b, Layout c, Layout d, Preference, int wanted, Heuristic*, int* found);
-  int (*matmul)(Handle, Description, const void* alpha, const void* a, Layout, const void* b, Layout, const void* beta, const void* c, Layout, void* d, Layout,
-                const Algorithm*, void* workspace, size_t workspace_bytes, cudaStream_t);
+  int (*heuristic)(Handle, Description, Layout a, Layout b, Layout c, Layout d, Preference, int wanted, Heuristic*,
+                   int* found);
+  int (*matmul)(Handle, Description, const void* alpha, const void* a, Layout, const void* b, Layout, const void* beta, const void* c,
+                Layout, void* d, Layout, const Algorithm*, void* workspace, size_t workspace_bytes, cudaStream_t);
 
   bool load(void* library) {
     const auto find = [&](auto& function, const char* name) {
@@ -64,17 +67,21 @@ struct Api {
       return symbol != nullptr;
     };
     return find(create, "cublasLtCreate") && find(destroy, "cublasLtDestroy") && find(description_create, "cublasLtMatmulDescCreate") &&
-           find(description_destroy, "cublasLtMatmulDescDestroy") && find(description_set, "cublasLtMatmulDescSetAttribute") &&
+           find(description_destroy, "cublasLtMatmulDescDestroy") &&
+           find(description_set, "cublasLtMatmulDescSetAttribute") &&
            find(layout_create, "cublasLtMatrixLayoutCreate") && find(layout_destroy, "cublasLtMatrixLayoutDestroy") &&
-           find(preference_create, "cublasLtMatmulPreferenceCreate") && find(preference_destroy, "cublasLtMatmulPreferenceDestroy") &&
-           find(preference_set, "cublasLtMatmulPreferenceSetAttribute") && find(heuristic, "cublasLtMatmulAlgoGetHeuristic") && find(matmul, "cublasLtMatmul");
+           find(preference_create, "cublasLtMatmulPreferenceCreate") &&
+           find(preference_destroy, "cublasLtMatmulPreferenceDestroy") &&
+           find(preference_set, "cublasLtMatmulPreferenceSetAttribute") &&
+           find(heuristic, "cublasLtMatmulAlgoGetHeuristic") && find(matmul, "cublasLtMatmul");
   }
 };
 
 void demand(int status, const char* what) {
   if (status == 0) return;
   check(cudaGetLastError(), what);
-  fail(ErrorCode::internal, std::string(what) + " failed with cuBLAS status " + std::to_string(status) + "; EXIT_RL_CUBLASLT=off uses our own kernels");
+  fail(ErrorCode::internal, std::string(what) + " failed with cuBLAS status " + std::to_string(status) +
+                                "; EXIT_RL_CUBLASLT=off uses our own kernels");
 }
 
 // The least power of two, up to 256, that divides the address.
@@ -84,7 +91,8 @@ uint32_t alignment(const void* p) {
 }
 
 // What a plan depends on. The plan, and so the bits of the result, depend on nothing else.
-using Key = std::tuple<int, int, int, bool, bool, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, uint32_t, uint32_t, uint32_t, uint32_t>;
+using Key = std::tuple<int, int, int, bool, bool, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, uint32_t, uint32_t, uint32_t,
+                       uint32_t>;
 Key key_of(const device::Gemm& a) {
   return {int(a.kind), int(a.input), int(a.output), a.bias != nullptr, a.addend != nullptr, a.M, a.N, a.K, a.lda, a.ldb, a.ldd,
           alignment(a.a), alignment(a.b), alignment(a.addend ? a.addend : a.d), alignment(a.d)};
@@ -107,7 +115,8 @@ struct Plan {
 
   void make(Handle handle, const device::Gemm& a, size_t workspace_bytes) {
     const int in = a.input == Precision::bf16 ? kBfloat16 : kFloat32, out = a.output == Precision::bf16 ? kBfloat16 : kFloat32;
-    const int32_t of_first = a.kind == GemmKind::nt ? kTransposed : kAsIs, of_second = a.kind == GemmKind::tn ? kTransposed : kAsIs;
+    const int32_t of_first = a.kind == GemmKind::nt ? kTransposed : kAsIs;
+    const int32_t of_second = a.kind == GemmKind::tn ? kTransposed : kAsIs;
     const uint32_t epilogue = a.bias ? kWithBias : kPlain;
     demand(api.description_create(&description, kComputeFloat32, kFloat32), "cublasLtMatmulDescCreate");
     const auto set = [&](int attribute, const auto& value) {
@@ -130,7 +139,8 @@ struct Plan {
     demand(api.preference_set(preference, kMostWorkspace, &workspace, sizeof workspace), "cublasLtMatmulPreferenceSetAttribute");
     const uint32_t alignments[4] = {alignment(a.b), alignment(a.a), alignment(a.addend ? a.addend : a.d), alignment(a.d)};
     for (int i = 0; i < 4; ++i)
-      demand(api.preference_set(preference, kAlignmentOfFirst + i, &alignments[i], sizeof alignments[i]), "cublasLtMatmulPreferenceSetAttribute");
+      demand(api.preference_set(preference, kAlignmentOfFirst + i, &alignments[i], sizeof alignments[i]),
+             "cublasLtMatmulPreferenceSetAttribute");
     Heuristic best{};
     int found = 0;
     const int status = api.heuristic(handle, description, first, second, result, result, preference, 1, &best, &found);
@@ -184,10 +194,12 @@ bool gemm_cublaslt(Context& context, const device::Gemm& a) {
   }
   Plan& plan = at->second;
   if (!plan.usable) return false;
-  if (a.bias) demand(libraries.api.description_set(plan.description, kBiasPointer, &a.bias, sizeof a.bias), "cublasLtMatmulDescSetAttribute");
+  const Api& api = libraries.api;
+  if (a.bias) demand(api.description_set(plan.description, kBiasPointer, &a.bias, sizeof a.bias), "cublasLtMatmulDescSetAttribute");
   const float beta = a.addend ? 1.0f : 0.0f;
-  const int status = libraries.api.matmul(libraries.handle, plan.description, &a.alpha, a.b, plan.first, a.a, plan.second, &beta, a.addend ? a.addend : a.d, plan.result, a.d,
-                                          plan.result, &plan.algorithm, context.workspace, context.workspace_bytes, context.stream);
+  const void* const addend = a.addend ? a.addend : a.d;
+  const int status = api.matmul(libraries.handle, plan.description, &a.alpha, a.b, plan.first, a.a, plan.second, &beta, addend, plan.result,
+                                a.d, plan.result, &plan.algorithm, context.workspace, context.workspace_bytes, context.stream);
   if (status == kNotSupported || status == kInvalidValue) {  // refused before anything ran
     plan.usable = false;
     return false;

@@ -27,9 +27,10 @@ struct Product {
 
 template <class T>
 Product<T> product(const device::Gemm& a) {
-  const int64_t size = a.output == Precision::bf16 ? 2 : 4;
-  const bool wide = a.ldd % 2 == 0 && reinterpret_cast<uintptr_t>(a.d) % uintptr_t(2 * size) == 0 && reinterpret_cast<uintptr_t>(a.addend) % uintptr_t(2 * size) == 0;
-  return {static_cast<const T*>(a.a), static_cast<const T*>(a.b), static_cast<const T*>(a.bias), a.addend, a.d, int(a.M), int(a.N), int(a.K), a.lda, a.ldb, a.ldd, a.alpha, a.output == Precision::bf16, wide};
+  const uintptr_t pair = a.output == Precision::bf16 ? 4 : 8;
+  const bool wide = a.ldd % 2 == 0 && reinterpret_cast<uintptr_t>(a.d) % pair == 0 && reinterpret_cast<uintptr_t>(a.addend) % pair == 0;
+  return {static_cast<const T*>(a.a), static_cast<const T*>(a.b), static_cast<const T*>(a.bias), a.addend, a.d,
+          int(a.M), int(a.N), int(a.K), a.lda, a.ldb, a.ldd, a.alpha, a.output == Precision::bf16, wide};
 }
 
 // Rows x columns numbers of a row-major matrix, in chunks of 16 bytes. Chunk c of row r lies in place c ^ (r % 8): eight rows at
@@ -135,15 +136,18 @@ template <int BM, int BN>
 __device__ __forceinline__ Place place_of_block(int M, int N) {
   constexpr int kGroup = 8;
   const int rows = (M + BM - 1) / BM, columns = (N + BN - 1) / BN, block = int(blockIdx.x);
-  const int first = block / (kGroup * columns) * kGroup, within = block % (kGroup * columns), height = min(kGroup, rows - first);
+  const int first = block / (kGroup * columns) * kGroup, within = block % (kGroup * columns);
+  const int height = min(kGroup, rows - first);
   return {int64_t(first + within % height) * BM, int64_t(within / height) * BN};
 }
 template <int BM, int BN>
 dim3 grid_of(const device::Gemm& a) { return dim3(ceil_div(a.M, BM) * ceil_div(a.N, BN)); }
 
-// d = alpha sum + bias + addend, one rounding for each. Written so that no compiler may contract it in another way in another kernel.
+// d = alpha sum + bias + addend, one rounding for each. No compiler may contract this in another way in another kernel.
 template <class T>
-__device__ __forceinline__ float scaled(const Product<T>& p, float sum, int64_t n) { return fmaf(p.alpha, sum, p.bias ? to_float(p.bias[n]) : 0.0f); }
+__device__ __forceinline__ float scaled(const Product<T>& p, float sum, int64_t n) {
+  return fmaf(p.alpha, sum, p.bias ? to_float(p.bias[n]) : 0.0f);
+}
 
 template <class D, class T>
 __device__ __forceinline__ void finish(const Product<T>& p, int64_t m, int64_t n, float sum) {
@@ -172,7 +176,8 @@ __device__ __forceinline__ void finish_pair(const Product<T>& p, int64_t m, int6
 // Both factors may be read 16 bytes at a time.
 template <class T>
 bool aligned(const device::Gemm& a) {
-  return a.lda % kVector<T> == 0 && a.ldb % kVector<T> == 0 && reinterpret_cast<uintptr_t>(a.a) % 16 == 0 && reinterpret_cast<uintptr_t>(a.b) % 16 == 0;
+  return a.lda % kVector<T> == 0 && a.ldb % kVector<T> == 0 &&
+         reinterpret_cast<uintptr_t>(a.a) % 16 == 0 && reinterpret_cast<uintptr_t>(a.b) % 16 == 0;
 }
 
 void gemm_bf16(Context& context, const device::Gemm& a);
