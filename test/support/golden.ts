@@ -53,9 +53,14 @@ export function tolerance(tolerances: Readonly<Record<string, Tolerance>>, name:
   return found;
 }
 
+/**
+ * Where the golden sets are computed: the CPU, or what EXIT_RL_TEST_DEVICE names.
+ */
+export const DEVICE: string = process.env['EXIT_RL_TEST_DEVICE'] || 'cpu';
+
 /** Loads a checkpoint for the length of `use`. */
 export async function withModel<T>(directory: string, use: (model: NativeModel) => Promise<T>): Promise<T> {
-  const model = await addon.loadModel(directory);
+  const model = await addon.loadModel(directory, { dtype: 'float32', device: DEVICE, exact: true });
   try {
     return await use(model);
   } finally {
