@@ -14,7 +14,10 @@ function step(code, what) {
 if (hasCMake()) {
   step(buildWithCMake('addon'), 'building the native addon');
   const { test } = JSON.parse(readFileSync(path.join(root, 'native/sources.json'), 'utf8'));
-  if (tests && test.length > 0) step(buildWithCMake('native_tests'), 'building the native tests');
+  if (tests && test.length > 0) {
+    step(buildWithCMake('native_tests'), 'building the native tests');
+    step(buildWithCMake('emulated_plugin'), 'building the emulated device');
+  }
 } else if (tests) {
   step(1, 'building the native tests: CMake is not installed;');
 } else if (!existsSync(path.join(root, 'build/Release/exit_rl.node'))) {

@@ -133,7 +133,7 @@ AttentionBounds attention_bounds(int64_t rows, int64_t spans, int64_t entries) {
   const int64_t pieces = ceil_div(entries * kPagePositions, kShortestPiece) + 2 * spans;
   const auto padded = [](int64_t bytes) { return ceil_div(bytes, 16) * 16; };
   const int64_t items = rows + pieces, queries = rows + pieces;
-  return {pieces, padded(items * int64_t(sizeof(AttentionItem))) + padded(queries * 4) + padded(entries * 4) + 2 * padded((spans + 1) * 4) + padded(pieces * 4)};
+  return {items, queries, pieces, padded(items * int64_t(sizeof(AttentionItem))) + padded(queries * 4) + padded(entries * 4) + 2 * padded((spans + 1) * 4) + padded(pieces * 4)};
 }
 
 AttentionBackwardPlan plan_attention_backward(const AttentionSpan* spans, const int32_t* families, int64_t F, int64_t window) {

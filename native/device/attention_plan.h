@@ -28,7 +28,8 @@ AttentionPlan plan_attention(const AttentionSpan* spans, int64_t count, const At
 
 // What any plan stays within, for `rows` rows in `spans` spans whose page tables have `entries` entries together.
 struct AttentionBounds {
-  int64_t partials, bytes;  // bytes of all arrays, each padded to 16
+  int64_t items, queries, partials;
+  int64_t bytes;  // of all arrays, each padded to 16
 };
 AttentionBounds attention_bounds(int64_t rows, int64_t spans, int64_t entries);
 

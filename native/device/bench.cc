@@ -180,7 +180,7 @@ Work sample(Bench& b, const Shape& s, float top_p) {
   Sample a{};
   a.logits = b.floats(R * V, 2.0f), a.sequence = b.array(keys), a.length = b.ints(R, 1000), a.slot = b.ints(R, R);
   a.token = b.ints(R, 2), a.logprob = b.floats(R), a.raw_logprob = b.floats(R);
-  a.R = R, a.V = V, a.seed = 1;
+  a.R = R, a.V = V, a.seed = b.array(std::vector<uint64_t>{1});
   a.settings.top_p = top_p;
   return {[=, &b] { b.device().sample(a); }, 0, double(R * V * 4)};
 }

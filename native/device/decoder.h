@@ -15,6 +15,7 @@ namespace exitrl::device {
 struct DevicePolicy {
   const std::byte* weights = nullptr;
   const std::byte* adapter = nullptr;
+  bool operator==(const DevicePolicy&) const = default;
 };
 
 // What a pass reads on the device. Everything lies in memory of the phase.

@@ -1,5 +1,6 @@
 // A device of a backend as C++: calls throw, memory frees itself, uploads go through pinned memory.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -170,6 +171,14 @@ class Staging {
   const T* add(const std::vector<T>& values) {
     return values.empty() ? nullptr : add(values.data(), int64_t(values.size()));
   }
+  // The same with room for `room` values, the rest filled with `filler`: the next array lies where it lies for any count.
+  template <class T>
+  const T* add_padded(const std::vector<T>& values, int64_t room, const T& filler) {
+    const auto* const at = reinterpret_cast<const T*>(add_bytes(values.data(), int64_t(values.size() * sizeof(T)), room * int64_t(sizeof(T))));
+    T* const host = reinterpret_cast<T*>(turns_[current_].data + (reinterpret_cast<const std::byte*>(at) - to_));
+    std::fill(host + values.size(), host + room, filler);
+    return at;
+  }
   void send();
   static int64_t padded(int64_t bytes) { return (bytes + 15) / 16 * 16; }
   template <class T>
@@ -178,7 +187,8 @@ class Staging {
   }
 
  private:
-  const void* add_bytes(const void* values, int64_t bytes);
+  const void* add_bytes(const void* values, int64_t bytes) { return add_bytes(values, bytes, bytes); }
+  const void* add_bytes(const void* values, int64_t bytes, int64_t room);
   struct Turn {
     std::byte* data = nullptr;
     int64_t bytes = 0;

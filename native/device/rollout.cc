@@ -48,11 +48,25 @@ RolloutSizes RolloutSizes::of(const DecoderConfig&, const int32_t* offsets, int6
   int64_t longest = 0;
   for (int64_t p = 0; p < prompts; ++p) longest = std::max<int64_t>(longest, offsets[p + 1] - offsets[p]);
   if (s.sampling.repetition_penalty != 1.0f) z.history = longest + s.max_new_tokens;
-  const int64_t spans = running + std::min(prompts, s.prefill_tokens);
-  const AttentionBounds bounds = attention_bounds(z.rows, spans, spans * page_count(longest + s.max_new_tokens));
-  z.partials = bounds.partials;
+  z.spans = running + std::min(prompts, s.prefill_tokens);
+  z.entries = page_count(longest + s.max_new_tokens);
+  z.derive();
+  return z;
+}
+
+void RolloutSizes::derive() {
+  const AttentionBounds bounds = attention_bounds(rows, spans, spans * entries);
+  partials = bounds.partials;
   // Tokens, their sources, positions, slots; what sampling reads; copies of pages; attention's arrays.
-  z.small = bounds.bytes + 6 * Staging::padded(4 * z.rows) + 5 * Staging::padded(4 * z.sampled) + 256;
+  small = bounds.bytes + 6 * Staging::padded(4 * rows) + 5 * Staging::padded(4 * sampled) + 256;
+}
+
+RolloutSizes RolloutSizes::with(const RolloutSizes& o) const {
+  RolloutSizes z = *this;
+  z.pages = std::max(pages, o.pages), z.rows = std::max(rows, o.rows), z.sampled = std::max(sampled, o.sampled), z.prompts = std::max(prompts, o.prompts);
+  z.sequences = std::max(sequences, o.sequences), z.history = std::max(history, o.history), z.spans = std::max(spans, o.spans), z.entries = std::max(entries, o.entries);
+  z.embed = embed || o.embed;
+  z.derive();
   return z;
 }
 
@@ -65,6 +79,7 @@ RolloutMemory::RolloutMemory(Segments& s, const DecoderConfig& c, Precision p, c
   head_in = s.take("head rows", at_once * c.C, p);
   prefix_hidden = s.take("head rows", z.prompts * c.C, p);
   tokens = s.take<int32_t>("tokens", z.rows);
+  seed = s.take<uint64_t>("tokens", 1);
   latest = s.take<int32_t>("tokens", z.sequences);
   history = z.history > 0 ? s.take<int32_t>("tokens", z.sequences * z.history) : nullptr;
   pooled = z.embed ? s.take<double>("embeddings", z.sequences * c.C) : nullptr;
@@ -77,7 +92,12 @@ RolloutMemory::RolloutMemory(Segments& s, const DecoderConfig& c, Precision p, c
 }
 
 DeviceRollout::DeviceRollout(DeviceModel& m) : m_(m), staging_(m.device_, kStagingMark), results_(std::make_unique<Results>(m.device_)) {}
-DeviceRollout::~DeviceRollout() = default;
+DeviceRollout::~DeviceRollout() { drop_graphs(); }
+
+void DeviceRollout::drop_graphs() {
+  for (const auto& [shape, graph] : graphs_) m_.device_.release_graph(graph);
+  graphs_.clear();
+}
 
 void DeviceRollout::forget() { cached_ = false; }
 
@@ -100,19 +120,28 @@ void DeviceRollout::refuse(const int32_t* offsets, int64_t count, GenerateSettin
 // still lie where they lay.
 void DeviceRollout::prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings) {
   const DecoderConfig& c = m_.decoder_.config;
-  RolloutSizes needed = RolloutSizes::of(c, offsets, count, settings);
-  const bool exactly = settings.pages > 0;
-  if (pages_ && !exactly && pages_->count() >= needed.pages && m_.phase_ == DeviceModel::Phase::rollout) needed.pages = pages_->count();
-  Segments counted;
-  RolloutMemory(counted, c, m_.network_.precision, needed, m_.adapter_);
+  const RolloutSizes least = RolloutSizes::of(c, offsets, count, settings);
+  // Places that do not move from call to call: what earlier calls needed stays reserved, where it fits.
+  RolloutSizes needed = least.with(sizes_);
+  if (settings.pages > 0) needed.pages = settings.pages;
+  const auto bytes_of = [&](const RolloutSizes& sizes) {
+    Segments counted;
+    RolloutMemory(counted, c, m_.network_.precision, sizes, m_.adapter_);
+    return counted.bytes();
+  };
   const std::byte* const before = m_.phase_ == DeviceModel::Phase::rollout ? m_.memory_.data() : nullptr;
   std::byte* memory = nullptr;
-  try {
-    memory = m_.memory(DeviceModel::Phase::rollout, counted.bytes());
-  } catch (const Error& error) {
-    if (error.code != ErrorCode::out_of_memory) throw;
-    pages_.reset();
-    refuse(offsets, count, settings, counted.bytes());
+  for (const bool last_try : {needed == least, true}) {
+    try {
+      memory = m_.memory(DeviceModel::Phase::rollout, bytes_of(needed));
+      break;
+    } catch (const Error& error) {
+      if (error.code != ErrorCode::out_of_memory) throw;
+      pages_.reset();
+      sizes_ = {};
+      if (last_try) refuse(offsets, count, settings, bytes_of(needed));
+      needed = least;
+    }
   }
   Segments places(memory);
   at_ = RolloutMemory(places, c, m_.network_.precision, needed, m_.adapter_);
@@ -129,8 +158,11 @@ void DeviceRollout::prepare(const int32_t* prompts, const int32_t* offsets, int6
   results_->reserve(needed.sampled);
 
   Device& d = m_.device_;
-  if (at_.pooled) d.fill(at_.pooled, 0, needed.sequences * c.C * int64_t(sizeof(double)));
-  if (at_.history) {
+  staging_.begin(reinterpret_cast<std::byte*>(at_.seed), int64_t(sizeof settings.seed) * 2);
+  staging_.add(&settings.seed, 1);
+  staging_.send();
+  if (settings.embed) d.fill(at_.pooled, 0, needed.sequences * c.C * int64_t(sizeof(double)));
+  if (settings.sampling.repetition_penalty != 1.0f) {
     std::vector<int32_t> rows(size_t(needed.sequences * needed.history), 0);
     for (int64_t s = 0; s < needed.sequences; ++s) {
       const int64_t p = s / settings.samples_per_prompt;
@@ -165,6 +197,7 @@ void DeviceRollout::sample(const void* hidden, const std::vector<int32_t>& rows,
     lengths.push_back(int32_t(one.index));
     slots.push_back(int32_t(one.sequence->row));
   }
+  int32_t* const history = settings.sampling.repetition_penalty != 1.0f ? at_.history : nullptr;
   const int64_t bytes = Staging::padded(R * 8) + 3 * Staging::padded(R * 4);
   staging_.begin(at_.small, bytes);
   const int32_t* const index = staging_.add(rows);
@@ -176,9 +209,9 @@ void DeviceRollout::sample(const void* hidden, const std::vector<int32_t>& rows,
     const int64_t n = std::min(kSampledAtOnce, R - from), at = int64_t(first) + from;
     d.gather_rows({hidden, index + from, at_.head_in, n, c.C, m_.network_.precision});
     m_.network_.logits(m_.policy(), at_.head_in, n, at_.logits);
-    d.sample({at_.logits, key + from, length + from, at_.history, slot + from, at_.token + at, at_.logprob + at, at_.raw_logprob + at, n, c.V, sizes_.history, settings.seed,
+    d.sample({at_.logits, key + from, length + from, history, slot + from, at_.token + at, at_.logprob + at, at_.raw_logprob + at, n, c.V, sizes_.history, at_.seed,
               settings.sampling});
-    d.store_tokens({at_.token + at, slot + from, length + from, at_.latest, at_.history, n, sizes_.history});
+    d.store_tokens({at_.token + at, slot + from, length + from, at_.latest, history, n, sizes_.history});
   }
 }
 
@@ -256,6 +289,99 @@ void DeviceRollout::launch_step(const StepRows& step) {
   rows.tokens = at_.tokens;
   m_.network_.forward(m_.policy(), m_.adapter_, rows, at_.kv, at_.workspace);
   if (pool_rows) d.pool_rows({at_.workspace.hidden, pool_rows, pool_slots, at_.pooled, int64_t(step.pool_rows.size()), c.C, m_.network_.precision});
+}
+
+// Rows of a recorded step that has room for n.
+int64_t bucket_of(int64_t n, int64_t most) {
+  int64_t b = 1;
+  if (n <= 16) while (b < n) b *= 2;
+  else if (n <= 256) b = (n + 15) / 16 * 16;
+  else b = (n + 63) / 64 * 64;
+  return std::min(b, most);
+}
+
+// What a decoding step does between its arrays' arrival and its results.
+void DeviceRollout::decode_calls(int64_t rows, const PassRows& pass, const int32_t* given, const int32_t* source, const int64_t* key, const int32_t* length,
+                                 const int32_t* slot, const SamplingSettings& sampling) {
+  const DecoderConfig& c = m_.decoder_.config;
+  Device& d = m_.device_;
+  d.select_tokens({given, source, at_.latest, at_.tokens, rows});
+  m_.network_.forward(m_.policy(), m_.adapter_, pass, at_.kv, at_.workspace);
+  for (int64_t from = 0; from < rows; from += kSampledAtOnce) {
+    const int64_t n = std::min(kSampledAtOnce, rows - from);
+    m_.network_.logits(m_.policy(), static_cast<const std::byte*>(at_.workspace.hidden) + from * c.C * m_.network_.number_bytes(), n, at_.logits);
+    d.sample({at_.logits, key + from, length + from, nullptr, slot + from, at_.token + from, at_.logprob + from, at_.raw_logprob + from, n, c.V, 0, at_.seed, sampling});
+    d.store_tokens({at_.token + from, slot + from, length + from, at_.latest, nullptr, n, 0});
+  }
+}
+
+// A step in which every sequence has one row and samples: as a recorded graph of the next larger number of rows, whose other rows
+// do nothing that anybody reads. False where the step is of another kind.
+bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const GenerateSettings& settings) {
+  const DecoderConfig& c = m_.decoder_.config;
+  Device& d = m_.device_;
+  const auto n = int64_t(step.given.size());
+  if (int64_t(flight.sampled.size()) != n || int64_t(step.spans.size()) != n || !pages_->from.empty() || !step.pool_rows.empty()) return false;
+  if (settings.sampling.repetition_penalty != 1.0f) return false;
+  const bool exact = m_.network_.order == Order::fixed;
+  const AttentionPlan plan = plan_attention(step.spans.data(), n, {c.H, c.K, m_.network_.common_window(), exact ? 0 : 2 * int64_t(d.info.multiprocessors)});
+  const int64_t rows = bucket_of(n, sizes_.spans), entries = rows * sizes_.entries;
+  const AttentionBounds room = attention_bounds(rows, rows, entries);
+  // Items that do nothing cost a block each, so there are never twice as many as needed.
+  int64_t items = 16;
+  while (items < int64_t(plan.items.size())) items *= 2;
+  items = std::min(items, room.items);
+
+  const Recorded now{m_.memory_.data(), sizes_, m_.policy(), settings.sampling};
+  if (!(now == recorded_)) drop_graphs();
+  recorded_ = now;
+
+  std::vector<int64_t> keys;
+  std::vector<int32_t> lengths, slots;
+  for (const Sampled& one : flight.sampled) {
+    keys.push_back(int64_t(settings.first_sequence) + one.sequence->row);
+    lengths.push_back(int32_t(one.index));
+    slots.push_back(int32_t(one.sequence->row));
+  }
+  staging_.begin(at_.small, sizes_.small);
+  PassRows pass;
+  pass.T = rows;
+  const int32_t* const given = staging_.add_padded(step.given, rows, 0);
+  const int32_t* const source = staging_.add_padded(step.source, rows, -1);
+  pass.positions = staging_.add_padded(step.positions, rows, 0);
+  pass.slots = staging_.add_padded(step.slots, rows, -1);
+  const int64_t* const key = staging_.add_padded(keys, rows, int64_t{0});
+  const int32_t* const length = staging_.add_padded(lengths, rows, 0);
+  const int32_t* const slot = staging_.add_padded(slots, rows, -1);
+  pass.items = staging_.add_padded(plan.items, items, {0, 0, 0, 0, 0, -1});
+  pass.item_rows = staging_.add_padded(plan.rows, room.queries, 0);
+  pass.pages = staging_.add_padded(plan.pages, entries, 0);
+  pass.item_count = items;
+  pass.merge_rows = staging_.add_padded(plan.merge_rows, rows, 0);
+  pass.merge_starts = staging_.add_padded(plan.merge_starts, rows + 1, int32_t(plan.merge_parts.size()));
+  pass.merge_parts = staging_.add_padded(plan.merge_parts, room.partials, 0);
+  pass.merge_count = exact ? 0 : rows;
+  pass.partial_o = at_.partial_o;
+  pass.partial_lse = at_.partial_lse;
+  staging_.send();
+  pass.tokens = at_.tokens;
+  Graph*& graph = graphs_[{rows, items}];
+  if (!graph) {
+    d.begin_graph();
+    try {
+      decode_calls(rows, pass, given, source, key, length, slot, settings.sampling);
+    } catch (...) {
+      // Ends the recording, whatever it says.
+      try {
+        if (Graph* const broken = d.end_graph()) d.release_graph(broken);
+      } catch (const Error&) {
+      }
+      throw;
+    }
+    graph = d.end_graph();
+  }
+  d.run_graph(graph);
+  return true;
 }
 
 Generated DeviceRollout::generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings, std::stop_token stop) {
@@ -337,7 +463,9 @@ Generated DeviceRollout::generate(const int32_t* prompts, const int32_t* offsets
           flight.finishing.push_back(s);
         }
       }
-      launch_step(step);
+      // A step of the common kind has its sampling in it.
+      if (first == 0 && known.empty() && decode(step, flight, settings)) sampled_rows.clear();
+      else launch_step(step);
       for (const auto& [prefix, row] : known) {
         const int64_t bytes = c.C * m_.network_.number_bytes();
         d.copy(static_cast<std::byte*>(at_.prefix_hidden) + prefix * bytes, static_cast<const std::byte*>(at_.workspace.hidden) + row * bytes, bytes);

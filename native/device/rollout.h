@@ -3,6 +3,7 @@
 // more than needed, which is thrown away.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <utility>
@@ -45,7 +46,12 @@ struct StepRows {
 // Sizes that the memory of a rollout depends on.
 struct RolloutSizes {
   int64_t pages = 0, rows = 0, sampled = 0, prompts = 0, sequences = 0, history = 0, small = 0, partials = 0;
+  int64_t spans = 0, entries = 0;  // sequences in a step, and pages of the longest one
   bool embed = false;
+  bool operator==(const RolloutSizes&) const = default;
+  void derive();
+  // Large enough for both.
+  RolloutSizes with(const RolloutSizes& other) const;
   static RolloutSizes of(const DecoderConfig& config, const int32_t* offsets, int64_t prompts, const GenerateSettings& settings);
 };
 
@@ -59,6 +65,7 @@ struct RolloutMemory {
   void* head_in = nullptr;         // (sampled at once, C)
   void* prefix_hidden = nullptr;   // (prompts, C) after each prompt's last token
   int32_t* tokens = nullptr;       // (rows)
+  uint64_t* seed = nullptr;        // (1)
   int32_t* latest = nullptr;       // (sequences) newest token of each
   int32_t* history = nullptr;      // (sequences, history) with a repetition penalty
   double* pooled = nullptr;        // (sequences, C) sums of hidden states
@@ -93,6 +100,10 @@ class DeviceRollout {
   void prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings);
   [[noreturn]] void refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const;
   void launch_step(const StepRows& step);
+  bool decode(const StepRows& step, const Flight& flight, const GenerateSettings& settings);
+  void decode_calls(int64_t rows, const PassRows& pass, const int32_t* given, const int32_t* source, const int64_t* key, const int32_t* length, const int32_t* slot,
+                    const SamplingSettings& sampling);
+  void drop_graphs();
   void sample(const void* hidden_rows, const std::vector<int32_t>& rows, size_t first, Flight& flight, const GenerateSettings& settings);
   bool expect_token(Sequence& s, Flight& flight, const GenerateSettings& settings);
   void land(const Flight& flight, Scheduler& scheduler, const GenerateSettings& settings);
@@ -106,6 +117,16 @@ class DeviceRollout {
   Staging staging_;
   std::unique_ptr<Results> results_;
   std::vector<Prefix>* prefixes_ = nullptr;
+
+  // Decoding steps, recorded: by their numbers of rows and of attention's items. They hold for these places, weights and settings.
+  std::map<std::pair<int64_t, int64_t>, Graph*> graphs_;
+  struct Recorded {
+    const std::byte* memory = nullptr;
+    RolloutSizes sizes;
+    DevicePolicy policy;
+    SamplingSettings sampling;
+    bool operator==(const Recorded&) const = default;
+  } recorded_;
 };
 
 }  // namespace exitrl::device

@@ -12,6 +12,7 @@ struct SamplingSettings {
   float top_p = 1.0f;               // 1: off
   float min_p = 0.0f;               // 0: off
   float repetition_penalty = 1.0f;  // 1: off
+  bool operator==(const SamplingSettings&) const = default;
   bool filtered() const { return top_k > 0 || top_p < 1.0f || min_p > 0.0f || repetition_penalty != 1.0f; }
 };
 

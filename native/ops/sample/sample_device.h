@@ -17,7 +17,7 @@ struct Sample {
   float* logprob;             // (R) =
   float* raw_logprob;         // (R) =
   int64_t R, V, history_stride;
-  uint64_t seed;
+  const uint64_t* seed;       // (1) on the device: a recorded step serves calls with other seeds
   SamplingSettings settings;
 };
 

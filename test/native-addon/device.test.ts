@@ -1,0 +1,105 @@
+// Models on a device, through the emulated plugin: the whole way from TypeScript to kernels, in a process that loads it.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const PLUGIN = path.join(root, 'build/Release/libexit_rl_emulated.so');
+const MAIN = path.join(root, 'dist/lib/cli/main.js');
+
+const skip = existsSync(PLUGIN) ? false : 'the emulated plugin is not built (node scripts/build.mjs --tests)';
+
+function node(args: string[], env: Record<string, string> = {}): { code: number | null; out: string; err: string } {
+  const result = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { ...process.env, EXIT_RL_CUDA_PLUGIN: PLUGIN, ...env },
+    maxBuffer: 1 << 26,
+  });
+  return { code: result.status, out: result.stdout, err: result.stderr };
+}
+
+const exitRl = (args: string[], env?: Record<string, string>) => node([MAIN, ...args], env);
+
+function withFolder(use: (folder: string) => void): void {
+  const folder = mkdtempSync(path.join(tmpdir(), 'exit-rl-device-'));
+  try {
+    use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const GOLDEN = ['forward', 'backward', 'optim', 'policy', 'generate', 'lora'];
+
+for (const name of GOLDEN) {
+  test(`golden/${name} on the emulated device`, { skip }, () => {
+    const file = path.join(root, `dist/test/golden/${name}.test.js`);
+    const { code, out, err } = node(['--test', '--test-reporter=tap', file], { EXIT_RL_TEST_DEVICE: 'cuda:0' });
+    const failed = out.split('\n').filter((line) => /^\s*not ok/.test(line));
+    assert.equal(code, 0, `${failed.join('\n')}\n${out.slice(-3000)}\n${err.slice(-2000)}`);
+    assert.match(out, /# pass [1-9]/);
+  });
+}
+
+const TINY = `
+seed: 3
+environment: { name: codebreak, length: 3, symbols: 4, hint: 0.4 }
+model:
+  decoder: { width: 32, layers: 1, heads: 2, kvHeads: 1, feedForward: 48 }
+  device: cuda
+strategies: [improve]
+warmup: { steps: 2, batch: 8 }
+curriculum: { minimum: 2 }
+rollout: { groups: 4, groupSize: 4 }
+train: { steps: 2, microBatchTokens: 64 }
+evaluation: { every: 0, instances: 8, final: [0, 1] }
+`;
+
+test('a run on a device trains, saves, resumes on the CPU and evaluates', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY);
+    const run = path.join(folder, 'run');
+    const trained = exitRl(['train', '--config', config, '--out', run]);
+    assert.equal(trained.code, 0, trained.err);
+    const lines = readFileSync(path.join(run, 'improve/metrics.jsonl'), 'utf8').trim().split('\n');
+    const steps = lines.map((line) => JSON.parse(line)).filter((m) => m.step !== undefined);
+    assert.ok(steps.length >= 2);
+    // Small, for this is not exact mode, and recorded for every step.
+    for (const step of steps.filter((m) => m.mismatch !== undefined)) assert.ok(step.mismatch < 1e-3, `mismatch ${step.mismatch}`);
+    const evaluated = exitRl(['eval', run, '--device', 'cpu']);
+    assert.equal(evaluated.code, 0, evaluated.err);
+  });
+});
+
+test('what stands in the way of a device is said', { skip }, () => {
+  const none = spawnSync(process.execPath, [MAIN, 'doctor'], { encoding: 'utf8', env: { ...process.env, EXIT_RL_CUDA_PLUGIN: '/nowhere/plugin.so' } });
+  assert.match(none.stdout, /cuda +none: EXIT_RL_CUDA_PLUGIN names \/nowhere\/plugin.so, which cannot be read/);
+  const notOurs = exitRl(['doctor'], { EXIT_RL_CUDA_PLUGIN: path.join(root, 'package.json') });
+  assert.match(notOurs.out, /cuda +none: the plugin cannot be loaded: /);
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY);
+    const seven = exitRl(['train', '--config', config, '--out', path.join(folder, 'run'), '--device', 'cuda:7']);
+    assert.equal(seven.code, 1);
+    assert.match(seven.err, /device cuda:7 cannot be used: there is no device 7: this machine has 1\. exit-rl doctor shows more; --device cpu works without/);
+    const word = exitRl(['train', '--config', config, '--out', path.join(folder, 'run'), '--device', 'gpu']);
+    assert.equal(word.code, 2);
+    assert.match(word.err, /expected cpu, cuda, cuda:N or auto/);
+  });
+});
+
+test('memory that does not suffice is an error with what would fit, and the process lives', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY);
+    const run = path.join(folder, 'run');
+    const tight = exitRl(['train', '--config', config, '--out', run], { EXIT_RL_EMULATED_MEMORY: '700000' });
+    assert.equal(tight.code, 1);
+    assert.match(tight.err, /needs \d+ MB of working memory, and the device has \d+ MB/);
+  });
+});
