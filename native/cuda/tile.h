@@ -35,6 +35,10 @@ __device__ __forceinline__ void ldmatrix_x4_transposed(uint32_t (&r)[4], const v
 __device__ __forceinline__ void copy_async16(void* to, const void* from, bool valid = true) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(to)), "l"(from), "r"(valid ? 16 : 0) : "memory");
 }
+// 4 bytes, likewise.
+__device__ __forceinline__ void copy_async4(void* to, const void* from, bool valid = true) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(shared_address(to)), "l"(from), "r"(valid ? 4 : 0) : "memory");
+}
 // The first `bytes` of 16 bytes, 0 to 16; zeros for the rest. Nothing else is read.
 __device__ __forceinline__ void copy_async16_part(void* to, const void* from, int bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(to)), "l"(from), "r"(bytes) : "memory");
@@ -117,6 +121,10 @@ inline void copy_async16(void* to, const void* from, bool valid = true) {
   if (reinterpret_cast<uintptr_t>(to) % 16 != 0 || (valid && reinterpret_cast<uintptr_t>(from) % 16 != 0))
     fail(ErrorCode::internal, "an asynchronous copy of 16 bytes between addresses that are not multiples of 16");
   emulate::copy_later(to, valid ? from : zeros, 16);
+}
+inline void copy_async4(void* to, const void* from, bool valid = true) {
+  alignas(4) static const unsigned char zeros[4] = {};
+  emulate::copy_later(to, valid ? from : zeros, 4);
 }
 inline void copy_async16_part(void* to, const void* from, int bytes) {
   if (bytes < 16) copy_async16(to, nullptr, false);

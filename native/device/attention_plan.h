@@ -1,4 +1,5 @@
-// Which tiles attention works through: items from the spans of a pass (ops/attention/attention_device.h).
+// Which blocks attention on a device computes (ops/attention/attention_device.h): the host makes a plan of every pass, once for
+// all layers with the same window.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -8,36 +9,43 @@
 
 namespace exitrl::device {
 
+// Without `split` and `group` a plan is exact: a query's result has the same bits in every such plan.
 struct AttentionPlanSettings {
   int64_t H, K;
-  int64_t window;          // of all layers; 0: none, or they differ
-  // Blocks that a device needs to be busy: ranges of keys of single rows (decoding) are split until there are about as many, and
-  // spans of single rows whose page tables begin alike read these pages together. 0: neither, every item finishes its queries
-  // (exact mode, and passes whose spans are long).
-  int64_t busy_blocks = 0;
+  int64_t window = 0;           // 0: none
+  int64_t multiprocessors = 1;
+  bool split = false;           // long ranges of keys are cut so that two blocks a multiprocessor have work
+  bool group = false;           // one-row spans whose page tables begin alike read the shared pages once
 };
 
 struct AttentionPlan {
-  std::vector<AttentionItem> items;
-  std::vector<int32_t> rows;    // of queries
-  std::vector<int32_t> pages;   // tables of all spans
-  std::vector<int32_t> merge_rows, merge_starts, merge_parts;  // see AttentionMerge
-  int64_t partials = 0;
+  std::vector<AttentionItem> items;    // most keys first
+  std::vector<int32_t> rows;           // of the items' queries
+  std::vector<int32_t> positions;      // (T) of every row; 0 for rows of no span
+  std::vector<int32_t> pages;          // page tables, without what lies before every window
+  std::vector<int32_t> merge_rows;     // (R) arguments of attention_merge, which is not needed where R = 0
+  std::vector<int32_t> merge_starts;   // (R + 1)
+  std::vector<int32_t> merge_parts;
+  int64_t partials = 0;                // P
 };
-AttentionPlan plan_attention(const AttentionSpan* spans, int64_t count, const AttentionPlanSettings& settings);
+// `plan` is overwritten; its memory is used again. Rows of spans are below 2^31.
+void plan_attention(AttentionPlan& plan, const AttentionSpan* spans, int64_t span_count, const AttentionPlanSettings& settings);
 
-// What any plan stays within, for `rows` rows in `spans` spans whose page tables have `entries` entries together.
-struct AttentionBounds {
-  int64_t items, queries, partials;
-  int64_t bytes;  // of all arrays, each padded to 16
+// What no plan of `rows` rows in `spans` spans exceeds.
+struct AttentionPlanSizes {
+  int64_t items, rows, merge_rows, partials;  // at most as many parts as partials
 };
-AttentionBounds attention_bounds(int64_t rows, int64_t spans, int64_t entries);
+AttentionPlanSizes largest_attention_plan(int64_t rows, int64_t spans, const AttentionPlanSettings& settings);
+// Adds items without queries and merged rows without parts up to these sizes: kernels leave both out, so that a captured graph
+// serves every plan. Throws Error(internal) if the plan is larger.
+void pad_attention_plan(AttentionPlan& plan, const AttentionPlanSizes& sizes);
 
+// Tiles and segments of the backward pass, tiles with most work first. Families as in AttentionBackward (ops/attention/attention.h).
+// Rows that no query of a tile sees, or that see no key of it, because of the window are left out.
 struct AttentionBackwardPlan {
   std::vector<AttentionBackwardItem> query_items, key_items;
   std::vector<AttentionSegment> segments;
 };
-// Families of whole sequences: see AttentionBackward in ops/attention/attention.h.
-AttentionBackwardPlan plan_attention_backward(const AttentionSpan* spans, const int32_t* families, int64_t F, int64_t window);
+void plan_attention_backward(AttentionBackwardPlan& plan, const AttentionSpan* spans, const int32_t* families, int64_t F, int64_t window);
 
 }  // namespace exitrl::device

@@ -95,7 +95,8 @@ Work attention_forward(Bench& b, const Shape& s) {
     spans.push_back({i * T, T, 0, pages.data() + i * table});
     for (int64_t t = 0; t < T; ++t) positions.push_back(int32_t(t));
   }
-  const AttentionPlan plan = plan_attention(spans.data(), B, {H, K, 0});
+  AttentionPlan plan;
+  plan_attention(plan, spans.data(), B, {H, K});
   AttentionForward a{};
   a.q = b.numbers(rows * H * D), a.keys = b.numbers(B * table * page), a.values = b.numbers(B * table * page);
   a.pages = b.array(plan.pages), a.items = b.array(plan.items), a.rows = b.array(plan.rows), a.positions = b.array(positions);
@@ -111,7 +112,8 @@ Work attention_backward(Bench& b, const Shape& s) {
   std::vector<int32_t> families;
   for (int64_t i = 0; i <= B; ++i) families.push_back(int32_t(i));
   for (int64_t i = 0; i < B; ++i) spans.push_back({i * T, T, 0, nullptr});
-  const AttentionBackwardPlan plan = plan_attention_backward(spans.data(), families.data(), B, 0);
+  AttentionBackwardPlan plan;
+  plan_attention_backward(plan, spans.data(), families.data(), B, 0);
   AttentionBackward a{};
   a.qkv = b.numbers(rows * (H + 2 * K) * D), a.o = b.numbers(rows * H * D), a.d_o = b.numbers(rows * H * D);
   a.lse = b.floats(rows * H), a.delta = b.floats(rows * H), a.dqkv = b.numbers(rows * (H + 2 * K) * D);
@@ -136,7 +138,8 @@ Work attention_decode(Bench& b, int64_t G, int64_t S, int64_t shared, int64_t ow
     }
   }
   for (int64_t r = 0; r < rows; ++r) spans.push_back({r, 1, prefix * 16 + own - 1, tables[size_t(r)].data()});
-  const AttentionPlan plan = plan_attention(spans.data(), rows, {H, K, 0, 2 * int64_t(b.device().info.multiprocessors)});
+  AttentionPlan plan;
+  plan_attention(plan, spans.data(), rows, {H, K, 0, b.device().info.multiprocessors, true, true});
   AttentionForward a{};
   a.q = b.numbers(rows * H * D), a.keys = b.numbers(next * page), a.values = b.numbers(next * page);
   a.pages = b.array(plan.pages), a.items = b.array(plan.items), a.rows = b.array(plan.rows);

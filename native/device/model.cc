@@ -137,7 +137,7 @@ UpdateMetrics DeviceModel::update(const OptimizerSettings& s) {
   auto* const at = reinterpret_cast<DeviceControls*>(controls_.data());
   const auto t = double(step + 1);
   const AdamWStep now{s.lr, s.beta1, s.beta2, s.eps, s.weight_decay, 1.0 - std::pow(s.beta1, t), 1.0 - std::pow(s.beta2, t)};
-  pass_staging_.begin(reinterpret_cast<std::byte*>(&at->step), int64_t(sizeof now));
+  pass_staging_.begin(reinterpret_cast<std::byte*>(&at->step), Staging::padded(int64_t(sizeof now)));
   pass_staging_.add(&now, 1);
   pass_staging_.send();
   device_.gradient_norm({gradients(), reinterpret_cast<double*>(norm_partials_.data()), at->norm, list.size, s.max_grad_norm});

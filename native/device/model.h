@@ -35,10 +35,10 @@ class DeviceWeights {
 
 // Small things of a step that live on the device.
 struct DeviceControls {
-  PgSums sums;
-  AdamWStep step;
-  double norm[2];
-  float mismatch;
+  alignas(16) PgSums sums;
+  alignas(16) AdamWStep step;
+  alignas(16) double norm[2];
+  alignas(16) float mismatch;
 };
 
 class DeviceModel {

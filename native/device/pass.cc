@@ -21,10 +21,10 @@ PassPlan plan_pass(const MicroBatch& micro, const DecoderConfig& c, int64_t wind
     for (int64_t r = 0; r < span.rows; ++r) plan.copy_rows.push_back(int32_t(span.row + r));
     add_slots(span, plan.copy_slots);
   }
-  plan.attention = plan_attention(micro.spans.data(), int64_t(micro.spans.size()), {c.H, c.K, window});
+  plan_attention(plan.attention, micro.spans.data(), int64_t(micro.spans.size()), {c.H, c.K, window});
   plan.gather.assign(micro.rows.begin(), micro.rows.end());
   if (use == Workspace::Use::training) {
-    plan.backward = plan_attention_backward(micro.spans.data(), micro.families.data(), int64_t(micro.families.size()) - 1, window);
+    plan_attention_backward(plan.backward, micro.spans.data(), micro.families.data(), int64_t(micro.families.size()) - 1, window);
     plan.lists = plan_batch(micro);
     for (int64_t b = 0; b < micro.B(); ++b) plan.sequence_of.insert(plan.sequence_of.end(), size_t(micro.cu_trained[size_t(b) + 1] - micro.cu_trained[size_t(b)]), int32_t(b));
   }

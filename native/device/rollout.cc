@@ -9,6 +9,7 @@ namespace exitrl::device {
 namespace {
 
 constexpr int64_t kSampledAtOnce = 256;  // rows of logits
+constexpr int64_t kMostMultiprocessors = 256;  // that plans count on
 constexpr int32_t kStagingMark = 8, kResultMark = 16;
 
 int64_t page_count(int64_t positions) { return (positions + kPagePositions - 1) / kPagePositions; }
@@ -36,7 +37,7 @@ struct DeviceRollout::Results {
   int64_t capacity = 0;
 };
 
-RolloutSizes RolloutSizes::of(const DecoderConfig&, const int32_t* offsets, int64_t prompts, const GenerateSettings& s) {
+RolloutSizes RolloutSizes::of(const DecoderConfig& c, const int32_t* offsets, int64_t prompts, const GenerateSettings& s) {
   RolloutSizes z;
   z.pages = s.pages ? s.pages : ample_pages(offsets, prompts, s);
   z.sequences = prompts * s.samples_per_prompt;
@@ -50,15 +51,17 @@ RolloutSizes RolloutSizes::of(const DecoderConfig&, const int32_t* offsets, int6
   if (s.sampling.repetition_penalty != 1.0f) z.history = longest + s.max_new_tokens;
   z.spans = running + std::min(prompts, s.prefill_tokens);
   z.entries = page_count(longest + s.max_new_tokens);
+  z.H = c.H, z.K = c.K;
   z.derive();
   return z;
 }
 
 void RolloutSizes::derive() {
-  const AttentionBounds bounds = attention_bounds(rows, spans, spans * entries);
-  partials = bounds.partials;
+  const AttentionPlanSizes most = largest_attention_plan(rows, spans, {H, K, 0, kMostMultiprocessors, true, true});
+  partials = most.partials;
   // Tokens, their sources, positions, slots; what sampling reads; copies of pages; attention's arrays.
-  small = bounds.bytes + 6 * Staging::padded(4 * rows) + 5 * Staging::padded(4 * sampled) + 256;
+  small = Staging::padded(most.items * int64_t(sizeof(AttentionItem))) + Staging::padded(4 * most.rows) + Staging::padded(4 * spans * entries) +
+          2 * Staging::padded(4 * (most.merge_rows + 1)) + Staging::padded(4 * most.partials) + 6 * Staging::padded(4 * rows) + 5 * Staging::padded(4 * sampled) + 256;
 }
 
 RolloutSizes RolloutSizes::with(const RolloutSizes& o) const {
@@ -95,7 +98,7 @@ DeviceRollout::DeviceRollout(DeviceModel& m) : m_(m), staging_(m.device_, kStagi
 DeviceRollout::~DeviceRollout() { drop_graphs(); }
 
 void DeviceRollout::drop_graphs() {
-  for (const auto& [shape, graph] : graphs_) m_.device_.release_graph(graph);
+  for (const auto& [rows, graph] : graphs_) m_.device_.release_graph(graph);
   graphs_.clear();
 }
 
@@ -262,9 +265,8 @@ void DeviceRollout::launch_step(const StepRows& step) {
     pages_->from.clear();
     pages_->to.clear();
   }
-  const bool exact = m_.network_.order == Order::fixed;
-  const AttentionPlan plan = plan_attention(step.spans.data(), int64_t(step.spans.size()),
-                                            {c.H, c.K, m_.network_.common_window(), exact ? 0 : 2 * int64_t(d.info.multiprocessors)});
+  AttentionPlan& plan = plan_;
+  plan_attention(plan, step.spans.data(), int64_t(step.spans.size()), attention_settings());
   PassRows rows;
   rows.T = int64_t(step.given.size());
   staging_.begin(at_.small, sizes_.small);
@@ -289,6 +291,13 @@ void DeviceRollout::launch_step(const StepRows& step) {
   rows.tokens = at_.tokens;
   m_.network_.forward(m_.policy(), m_.adapter_, rows, at_.kv, at_.workspace);
   if (pool_rows) d.pool_rows({at_.workspace.hidden, pool_rows, pool_slots, at_.pooled, int64_t(step.pool_rows.size()), c.C, m_.network_.precision});
+}
+
+// Exact mode neither splits nor shares: every query's result is one chain over its keys.
+AttentionPlanSettings DeviceRollout::attention_settings() const {
+  const DecoderConfig& c = m_.decoder_.config;
+  const bool free = m_.network_.order == Order::any;
+  return {c.H, c.K, m_.network_.common_window(), std::min<int64_t>(m_.device_.info.multiprocessors, kMostMultiprocessors), free, free};
 }
 
 // Rows of a recorded step that has room for n.
@@ -318,19 +327,15 @@ void DeviceRollout::decode_calls(int64_t rows, const PassRows& pass, const int32
 // A step in which every sequence has one row and samples: as a recorded graph of the next larger number of rows, whose other rows
 // do nothing that anybody reads. False where the step is of another kind.
 bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const GenerateSettings& settings) {
-  const DecoderConfig& c = m_.decoder_.config;
   Device& d = m_.device_;
   const auto n = int64_t(step.given.size());
   if (int64_t(flight.sampled.size()) != n || int64_t(step.spans.size()) != n || !pages_->from.empty() || !step.pool_rows.empty()) return false;
   if (settings.sampling.repetition_penalty != 1.0f) return false;
-  const bool exact = m_.network_.order == Order::fixed;
-  const AttentionPlan plan = plan_attention(step.spans.data(), n, {c.H, c.K, m_.network_.common_window(), exact ? 0 : 2 * int64_t(d.info.multiprocessors)});
   const int64_t rows = bucket_of(n, sizes_.spans), entries = rows * sizes_.entries;
-  const AttentionBounds room = attention_bounds(rows, rows, entries);
-  // Items that do nothing cost a block each, so there are never twice as many as needed.
-  int64_t items = 16;
-  while (items < int64_t(plan.items.size())) items *= 2;
-  items = std::min(items, room.items);
+  const AttentionPlanSettings how = attention_settings();
+  AttentionPlan& plan = plan_;
+  plan_attention(plan, step.spans.data(), n, how);
+  pad_attention_plan(plan, largest_attention_plan(rows, rows, how));
 
   const Recorded now{m_.memory_.data(), sizes_, m_.policy(), settings.sampling};
   if (!(now == recorded_)) drop_graphs();
@@ -353,19 +358,19 @@ bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const Gen
   const int64_t* const key = staging_.add_padded(keys, rows, int64_t{0});
   const int32_t* const length = staging_.add_padded(lengths, rows, 0);
   const int32_t* const slot = staging_.add_padded(slots, rows, -1);
-  pass.items = staging_.add_padded(plan.items, items, {0, 0, 0, 0, 0, -1});
-  pass.item_rows = staging_.add_padded(plan.rows, room.queries, 0);
+  pass.items = staging_.add(plan.items);
+  pass.item_rows = staging_.add(plan.rows);
   pass.pages = staging_.add_padded(plan.pages, entries, 0);
-  pass.item_count = items;
-  pass.merge_rows = staging_.add_padded(plan.merge_rows, rows, 0);
-  pass.merge_starts = staging_.add_padded(plan.merge_starts, rows + 1, int32_t(plan.merge_parts.size()));
-  pass.merge_parts = staging_.add_padded(plan.merge_parts, room.partials, 0);
-  pass.merge_count = exact ? 0 : rows;
+  pass.item_count = int64_t(plan.items.size());
+  pass.merge_rows = staging_.add(plan.merge_rows);
+  pass.merge_starts = staging_.add(plan.merge_starts);
+  pass.merge_parts = staging_.add(plan.merge_parts);
+  pass.merge_count = int64_t(plan.merge_rows.size());
   pass.partial_o = at_.partial_o;
   pass.partial_lse = at_.partial_lse;
   staging_.send();
   pass.tokens = at_.tokens;
-  Graph*& graph = graphs_[{rows, items}];
+  Graph*& graph = graphs_[rows];
   if (!graph) {
     d.begin_graph();
     try {
@@ -410,16 +415,21 @@ Generated DeviceRollout::generate(const int32_t* prompts, const int32_t* offsets
     // First tokens of samples whose prompt is known.
     sampled_rows.clear();
     const auto starting = scheduler.startable();
+    std::vector<Sequence*> waiting;
     for (Sequence* s : starting) {
       if (int64_t(s->tokens.size()) == prefixes[size_t(s->prefix)].length) {
         sampled_rows.push_back(int32_t(s->prefix));
-        expect_token(*s, flight, settings);
+        if (!expect_token(*s, flight, settings)) waiting.push_back(s);
       }
       scheduler.started(s, false);
     }
     if (!sampled_rows.empty()) sample(at_.prefix_hidden, sampled_rows, 0, flight, settings);
 
+    // A sequence has one unknown token at a time when a row of its is launched: else a row behind its last token could be taken
+    // for one of the answer.
+    for (Sequence* s : waiting) s->complete = true;
     const auto chunks = scheduler.next_step();
+    for (Sequence* s : waiting) s->complete = false;
     if (!chunks.empty()) {
       ++decode_steps;
       step.clear();

@@ -46,6 +46,7 @@ struct StepRows {
 // Sizes that the memory of a rollout depends on.
 struct RolloutSizes {
   int64_t pages = 0, rows = 0, sampled = 0, prompts = 0, sequences = 0, history = 0, small = 0, partials = 0;
+  int64_t H = 1, K = 1;
   int64_t spans = 0, entries = 0;  // sequences in a step, and pages of the longest one
   bool embed = false;
   bool operator==(const RolloutSizes&) const = default;
@@ -103,6 +104,7 @@ class DeviceRollout {
   bool decode(const StepRows& step, const Flight& flight, const GenerateSettings& settings);
   void decode_calls(int64_t rows, const PassRows& pass, const int32_t* given, const int32_t* source, const int64_t* key, const int32_t* length, const int32_t* slot,
                     const SamplingSettings& sampling);
+  AttentionPlanSettings attention_settings() const;
   void drop_graphs();
   void sample(const void* hidden_rows, const std::vector<int32_t>& rows, size_t first, Flight& flight, const GenerateSettings& settings);
   bool expect_token(Sequence& s, Flight& flight, const GenerateSettings& settings);
@@ -118,8 +120,10 @@ class DeviceRollout {
   std::unique_ptr<Results> results_;
   std::vector<Prefix>* prefixes_ = nullptr;
 
-  // Decoding steps, recorded: by their numbers of rows and of attention's items. They hold for these places, weights and settings.
-  std::map<std::pair<int64_t, int64_t>, Graph*> graphs_;
+  AttentionPlan plan_;  // of the step; its memory is used again
+
+  // Decoding steps, recorded: by their number of rows. They hold for these places, weights and settings.
+  std::map<int64_t, Graph*> graphs_;
   struct Recorded {
     const std::byte* memory = nullptr;
     RolloutSizes sizes;

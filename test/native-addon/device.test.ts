@@ -47,7 +47,7 @@ for (const name of GOLDEN) {
 
 const TINY = `
 seed: 3
-environment: { name: codebreak, length: 3, symbols: 4, hint: 0.4 }
+environment: { name: codebreak, length: 4, symbols: 5, hint: 0.4 }
 model:
   decoder: { width: 32, layers: 1, heads: 2, kvHeads: 1, feedForward: 48 }
   device: cuda

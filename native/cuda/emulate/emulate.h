@@ -119,6 +119,8 @@ inline int __float_as_int(float f) { return int(__float_as_uint(f)); }
 inline float __expf(float x) { return std::exp(x); }
 inline float exp2f_approximate(float x) { return std::exp2(x); }
 inline float __fdividef(float a, float b) { return a / b; }
+// Multiplied and rounded: nvcc makes no fused multiply-add of it.
+inline float __fmul_rn(float a, float b) { return a * b; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((uint64_t(a) * b) >> 32); }
 template <class T>
@@ -137,6 +139,8 @@ template <class T>
 T atomicMin(T* p, T value) { const T old = *p; *p = std::min(old, value); return old; }
 template <class T>
 T atomicExch(T* p, T value) { const T old = *p; *p = value; return old; }
+template <class T>
+T atomicOr(T* p, T value) { const T old = *p; *p = old | value; return old; }
 inline void __threadfence() {}
 using std::max;
 using std::min;

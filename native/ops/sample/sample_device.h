@@ -8,7 +8,7 @@
 namespace exitrl::device {
 
 struct Sample {
-  float* logits;              // (R, V); changed by the repetition penalty only
+  const float* logits;        // (R, V)
   const int64_t* sequence;    // (R) key of the random numbers
   const int32_t* length;      // (R) tokens of the sequence so far: the position that is sampled
   const int32_t* history;     // (S, history_stride) tokens; read by the repetition penalty only

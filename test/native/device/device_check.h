@@ -91,6 +91,7 @@ inline void agree(const Floats& got, const std::vector<double>& want, double rel
   double worst = 0;
   size_t at = 0;
   for (size_t i = 0; i < std::min(got.size(), want.size()); ++i) {
+    if (got[i] == want[i]) continue;  // infinities
     const double error = std::abs(double(got[i]) - want[i]) / (relative * std::abs(want[i]) + absolute);
     if (!(error <= worst)) worst = std::isnan(error) ? 1e300 : error, at = i;
   }

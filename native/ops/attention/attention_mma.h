@@ -1,0 +1,120 @@
+// Pieces of the bf16 attention kernels: tiles in shared memory and their products on tensor cores. A block has four warps, a
+// warp 16 rows of the block's tile; lane l has the rows l / 4 and l / 4 + 8 of them (fragments: cuda/tile.h).
+#pragma once
+#include "cuda/tile.h"
+#include "ops/attention/attention_kernels.h"
+
+namespace exitrl::cuda::attention {
+
+constexpr int kWarps = 4;
+constexpr int kThreads = kWarps * kWarp;
+constexpr int kRows = 16 * kWarps;
+
+// Calls body(width, padded), integral constants: the width itself where it is a common one, else the next that can be padded.
+// At 256 the padding kernel serves both.
+template <class Body>
+void by_head_width(int64_t D, Body&& body) {
+  const auto one = [&](auto width, auto padded) { return (padded ? D <= width : D == width) && (body(width, padded), true); };
+  constexpr std::false_type exact;
+  constexpr std::true_type padded;
+  using std::integral_constant;
+  one(integral_constant<int, 16>{}, exact) || one(integral_constant<int, 32>{}, exact) || one(integral_constant<int, 64>{}, exact) ||
+      one(integral_constant<int, 80>{}, exact) || one(integral_constant<int, 96>{}, exact) || one(integral_constant<int, 128>{}, exact) ||
+      one(integral_constant<int, 32>{}, padded) || one(integral_constant<int, 64>{}, padded) || one(integral_constant<int, 128>{}, padded) ||
+      one(integral_constant<int, 256>{}, padded);
+}
+
+// Eight more numbers in a row put the rows that ldmatrix reads at once into different banks.
+template <int R, int D>
+struct Tile {
+  alignas(16) bf16 at[R][D + 8];
+};
+
+__device__ __forceinline__ int warp_index() { return int(threadIdx.x / kWarp); }
+__device__ __forceinline__ int lane_index() { return int(threadIdx.x % kWarp); }
+
+// Lanes to a row when a warp takes it in pieces of 16 bytes: a lane's columns then differ by constants.
+template <int D>
+constexpr int kAcross = D / 8 & -(D / 8);
+// body(row, column) for every piece of `Rows` rows that falls to this lane.
+template <int D, int Rows = 16, class Body>
+__device__ __forceinline__ void for_each_piece(Body&& body) {
+  constexpr int kAcross = attention::kAcross<D>;
+  static_assert(kAcross <= kWarp && Rows % (kWarp / kAcross) == 0);
+  const int lane = lane_index();
+#pragma unroll
+  for (int row = 0; row < Rows; row += kWarp / kAcross)
+#pragma unroll
+    for (int column = 0; column < D; column += 8 * kAcross) body(row + lane / kAcross, column + lane % kAcross * 8);
+}
+
+// Rows [row, row + 16), columns [k, k + 16) as left operand.
+template <int R, int D>
+__device__ __forceinline__ void left_of(uint32_t (&a)[4], const Tile<R, D>& x, int row, int k) {
+  ldmatrix_x4(a, &x.at[row + lane_index() % 16][k + lane_index() / 16 * 8]);
+}
+
+// s (16, 8 N) = x (16, D) times the first 8 N rows of y; left(a, k) gives the columns [k, k + 16) of x.
+template <int N, int R, int D, class Left>
+__device__ __forceinline__ void multiply_rows(float (&s)[N][4], const Tile<R, D>& y, Left&& left) {
+  const int lane = lane_index();
+  const bf16* const from = &y.at[lane / 16 * 8 + lane % 8][lane / 8 % 2 * 8];
+#pragma unroll
+  for (int n = 0; n < N; ++n)
+#pragma unroll
+    for (int j = 0; j < 4; ++j) s[n][j] = 0;
+#pragma unroll
+  for (int k = 0; k < D; k += 16) {
+    uint32_t a[4];
+    left(a, k);
+#pragma unroll
+    for (int n = 0; n < N; n += 2) {
+      uint32_t b[4];
+      ldmatrix_x4(b, from + 8 * n * (D + 8) + k);
+      mma_m16n8k16(s[n], a, b[0], b[1]);
+      mma_m16n8k16(s[n + 1], a, b[2], b[3]);
+    }
+  }
+}
+
+// What multiply_rows made, as left operands of the next product.
+template <int N>
+__device__ __forceinline__ void pack_left(uint32_t (&a)[N / 2][4], const float (&p)[N][4]) {
+#pragma unroll
+  for (int k = 0; k < N / 2; ++k) {
+    a[k][0] = pack_bf16(p[2 * k][0], p[2 * k][1]);
+    a[k][1] = pack_bf16(p[2 * k][2], p[2 * k][3]);
+    a[k][2] = pack_bf16(p[2 * k + 1][0], p[2 * k + 1][1]);
+    a[k][3] = pack_bf16(p[2 * k + 1][2], p[2 * k + 1][3]);
+  }
+}
+
+// d (16, 8 C) += p (16, 16 S) times the first 16 S rows of y, columns [column, column + 8 C).
+template <int C, int S, int R, int D>
+__device__ __forceinline__ void multiply_columns(float (*d)[4], const uint32_t (&p)[S][4], const Tile<R, D>& y, int column) {
+  const int lane = lane_index();
+  const bf16* const from = &y.at[lane % 16][column + lane / 16 * 8];
+#pragma unroll
+  for (int k = 0; k < S; ++k)
+#pragma unroll
+    for (int c = 0; c < C; c += 2) {
+      uint32_t b[4];
+      ldmatrix_x4_transposed(b, from + 16 * k * (D + 8) + 8 * c);
+      mma_m16n8k16(d[c], p[k], b[0], b[1]);
+      mma_m16n8k16(d[c + 1], p[k], b[2], b[3]);
+    }
+}
+
+// A warp's 16 rows, 8 C columns, rounded into rows [row, row + 16) of a tile: they leave it in pieces of 16 bytes.
+template <int C, int R, int D>
+__device__ __forceinline__ void put_rows(Tile<R, D>& to, int row, int column, const float (&d)[C][4], float first_scale, float second_scale) {
+  const int lane = lane_index(), g = lane / 4, i = lane % 4;
+#pragma unroll
+  for (int c = 0; c < C; ++c) {
+    // Adding 0 makes -0 of numbers that vanished +0, whatever was added to them later.
+    store<2>(&to.at[row + g][column + 8 * c + 2 * i], Vec<bf16, 2>{from_float<bf16>(d[c][0] * first_scale + 0.0f), from_float<bf16>(d[c][1] * first_scale + 0.0f)});
+    store<2>(&to.at[row + g + 8][column + 8 * c + 2 * i], Vec<bf16, 2>{from_float<bf16>(d[c][2] * second_scale + 0.0f), from_float<bf16>(d[c][3] * second_scale + 0.0f)});
+  }
+}
+
+}  // namespace exitrl::cuda::attention
