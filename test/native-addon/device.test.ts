@@ -14,9 +14,11 @@ const MAIN = path.join(root, 'dist/lib/cli/main.js');
 const skip = existsSync(PLUGIN) ? false : 'the emulated plugin is not built (node scripts/build.mjs --tests)';
 
 function node(args: string[], env: Record<string, string> = {}): { code: number | null; out: string; err: string } {
+  // Without this a test run inside a test reports to the outer one.
+  const { NODE_TEST_CONTEXT: _, ...outer } = process.env;
   const result = spawnSync(process.execPath, args, {
     encoding: 'utf8',
-    env: { ...process.env, EXIT_RL_CUDA_PLUGIN: PLUGIN, ...env },
+    env: { ...outer, EXIT_RL_CUDA_PLUGIN: PLUGIN, ...env },
     maxBuffer: 1 << 26,
   });
   return { code: result.status, out: result.stdout, err: result.stderr };

@@ -165,14 +165,12 @@ class DeviceAttention {
         page_stride_(batch.K * 16 * batch.D + 16), q_(precision, batch.qkv), keys_(precision, batch.pages * page_stride_), values_(precision, batch.pages * page_stride_) {}
 
   void append(const AttentionSpan& span) {
-    for (int64_t i = 0; i < span.rows; ++i)
-      for (int64_t head = 0; head < b_.K; ++head)
-        for (int64_t d = 0; d < b_.D; ++d) {
-          const int64_t position = span.position + i, to = span.pages[position / 16] * page_stride_ + (head * 16 + position % 16) * b_.D + d;
-          const int64_t from = (span.row + i) * b_.stride() + head * b_.D + d;
-          keys_.set(to, b_.qkv[size_t(from + b_.H * b_.D)]);
-          values_.set(to, b_.qkv[size_t(from + (b_.H + b_.K) * b_.D)]);
-        }
+    for (int64_t i = 0; i < span.rows; ++i) write(span.row + i, span.position + i, span.pages);
+  }
+  // Every sequence's rows in its pages, the shared ones, too.
+  void append_sequences() {
+    for (size_t s = 0; s < b_.sequences.size(); ++s)
+      for (size_t i = 0; i < b_.sequences[s].size(); ++i) write(b_.sequences[s][i], int64_t(i), b_.tables[s].data());
   }
   void forward(const exitrl::device::AttentionPlan& plan) {
     Numbers partial_o(exitrl::Precision::f32, plan.partials * b_.H * b_.D), partial_lse(exitrl::Precision::f32, plan.partials * b_.H);
@@ -200,6 +198,15 @@ class DeviceAttention {
   Numbers o, lse;
 
  private:
+  void write(int64_t row, int64_t position, const int32_t* pages) {
+    for (int64_t head = 0; head < b_.K; ++head)
+      for (int64_t d = 0; d < b_.D; ++d) {
+        const int64_t to = pages[position / 16] * page_stride_ + (head * 16 + position % 16) * b_.D + d, from = row * b_.stride() + (b_.H + head) * b_.D + d;
+        keys_.set(to, b_.qkv[size_t(from)]);
+        values_.set(to, b_.qkv[size_t(from + b_.K * b_.D)]);
+      }
+  }
+
   const AttentionBatch& b_;
   const exitrl::Precision p_;
   const int64_t page_stride_;

@@ -34,7 +34,7 @@ TEST(device_attention_agrees_with_the_cpu) {
       const size_t o_size = want.o.size();
       const Floats got = in_both_orders([&] {
         DeviceAttention device(b, p);
-        for (size_t s = 0; s < b.sequences.size(); ++s) device.append(b.span(s, 0, int64_t(b.sequences[s].size())));  // every copy of a shared page
+        device.append_sequences();
         device.step(b.whole());
         return device.all();
       });
@@ -113,7 +113,7 @@ TEST(device_attention_of_split_and_grouped_plans) {
         pad_attention_plan(plan, largest_attention_plan(int64_t(spans.size()), int64_t(spans.size()), settings));
         const Floats got = in_both_orders([&] {
           DeviceAttention device(b, p);
-          for (size_t s = 0; s < b.sequences.size(); ++s) device.append(b.span(s, 0, int64_t(b.sequences[s].size())));
+          device.append_sequences();
           device.forward(plan);
           return device.all();
         });
