@@ -8,6 +8,7 @@
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "io/training_state.h"
+#include "models/fingerprint.h"
 #include "models/initialise.h"
 #include "ops/norm/norm.h"
 
@@ -87,9 +88,19 @@ float* ModelState::slab(WeightSet set, bool of_adapter) {
 void ModelState::touch(WeightSet set) {
   if (set == WeightSet::policy) {
     policy_stale_ = true;
-    directory_.reset();
+    weights_change();
   }
   if (set == WeightSet::reference) reference_stale_ = true;
+}
+
+void ModelState::weights_change() {
+  directory_.reset();
+  fingerprint_.reset();
+}
+
+uint64_t ModelState::fingerprint() {
+  if (!fingerprint_) fingerprint_ = exitrl::fingerprint(pool, decoder.layout, policy_->slab.data());
+  return *fingerprint_;
 }
 
 std::unique_ptr<Adapter> ModelState::make_adapter(const std::string& config, const std::string& origin) const {
@@ -130,7 +141,7 @@ void ModelState::save_adapter(const std::string& path) {
 
 void ModelState::merge_adapter() {
   require(adapter_ != nullptr, "the model has no adapter");
-  directory_.reset();
+  weights_change();
   adapter_->merge_into(pool, decoder.layout, policy_->slab.data());
   trainer.train(nullptr);
   step = 0;
@@ -146,7 +157,7 @@ void ModelState::merge_adapter() {
 UpdateMetrics ModelState::update(const OptimizerSettings& settings) {
   const UpdateMetrics metrics = trainer.update(policy(), settings);
   step = trainer.step;
-  if (!adapter_) directory_.reset();
+  if (!adapter_) weights_change();
   return metrics;
 }
 

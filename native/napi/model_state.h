@@ -29,6 +29,8 @@ class ModelState {
   // Adds the adapter to the weights and drops it, with its optimizer state and its reference.
   void merge_adapter();
   const Adapter* adapter() const { return adapter_.get(); }
+  // Of the weights (models/fingerprint.h), without an adapter. Kept until they change.
+  uint64_t fingerprint();
 
   // The policy or the reference, packed again if its weights were written to. Where there is an adapter, the reference is
   // the weights without it until update_reference() says otherwise.
@@ -59,6 +61,7 @@ class ModelState {
   std::unique_ptr<Adapter> make_adapter(const std::string& config, const std::string& origin) const;
   void attach(std::unique_ptr<Adapter> adapter);
   float* slab(WeightSet set, bool of_adapter);
+  void weights_change();
   std::vector<Dtype> saved_as(SaveAs as) const;
 
   std::shared_ptr<std::optional<Pool>> shared_pool_;
@@ -66,6 +69,7 @@ class ModelState {
   std::unique_ptr<Policy> policy_, reference_;
   bool policy_stale_ = true, reference_stale_ = true;
   std::optional<std::string> directory_;  // where the weights are as they are now; none: nowhere
+  std::optional<uint64_t> fingerprint_;
 
  public:
   const Decoder decoder;
