@@ -2,10 +2,13 @@
 export class UserError extends Error {
   override readonly name: string = 'UserError';
   readonly exitCode: number;
+  /** A run that failed for this can go on as it is: what has to be put right lies outside of it. */
+  readonly resumable: boolean;
 
-  constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
+  constructor(message: string, options: { exitCode?: number; resumable?: boolean; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.exitCode = options.exitCode ?? 1;
+    this.resumable = options.resumable ?? false;
   }
 }
 

@@ -9,6 +9,7 @@ import { UsageError, UserError } from './errors.ts';
 import { type Companion, readCompanions } from './huggingface/companions.ts';
 import type { Addon, ModelOptions, NativeModel } from './native/addon.ts';
 import { deriveSeed } from './rng.ts';
+import { baseFingerprint } from './runs/checkpoint.ts';
 import { ADAPTER_CONFIG, CONFIG, readJson } from './runs/files.ts';
 import { byteTokenizerFiles } from './text/byte-tokenizer.ts';
 import { Chat } from './text/chat.ts';
@@ -111,30 +112,66 @@ export async function openModel(
   });
 }
 
-/** The folder with the weights of what was saved: of an adapter that of the base model it names, else the folder itself. */
-export function weightsFolder(path: string): string {
+/**
+ * The folder with the weights of what was saved: of an adapter that of the base model it names, or `base` instead, else the
+ * folder itself.
+ */
+export function weightsFolder(path: string, base: string | null = null): string {
   const file = join(path, ADAPTER_CONFIG);
   const saved = readJson<{ base_model_name_or_path?: unknown }>(file);
-  if (saved === null) return path;
-  const base = saved.base_model_name_or_path;
-  if (typeof base !== 'string' || !existsSync(join(base, CONFIG))) {
-    throw new UserError(
-      `${file}: the adapter belongs to the model ${typeof base === 'string' ? base : '(not named)'}, which is not there; ` +
-        'write the path of its folder into base_model_name_or_path',
-    );
+  if (base !== null) {
+    if (saved === null) throw new UsageError(`--base ${base}: ${path} holds a whole model, not an adapter`);
+    if (existsSync(join(base, CONFIG))) return resolve(base);
+    throw new UsageError(`--base ${base}: no ${CONFIG} there; it must be the folder of a model`);
   }
-  return base;
+  if (saved === null) return path;
+  const named = saved.base_model_name_or_path;
+  if (typeof named === 'string' && existsSync(join(named, CONFIG))) return named;
+  throw new UserError(
+    `${file}: the adapter belongs to the model ${typeof named === 'string' ? named : '(not named)'}, which is not there; ` +
+      'say where its folder is with --base, or write the path into base_model_name_or_path',
+  );
 }
 
-/** Opens what was saved: a model folder, or the folder of a LoRA adapter together with the base model it names. */
+/** A run's configuration where the folder of its model is now `base`. */
+export function withBase<C extends Pick<Config, 'model'>>(config: C, base: string | null): C {
+  if (base === null) return config;
+  const { model } = config;
+  if (model.lora === null && model.adapter === null) {
+    throw new UsageError(`--base ${base}: the run trains a whole model, not an adapter`);
+  }
+  return { ...config, model: { ...model, path: resolve(base) } };
+}
+
+/**
+ * Opens what was saved: a model folder, or the folder of a LoRA adapter together with the base model it names (or `base`
+ * instead). Refuses weights that are not those beside which an adapter of a checkpoint was trained.
+ */
 export async function openFolder(
   addon: Pick<Addon, 'loadModel'>,
   path: string,
-  options?: ModelOptions,
+  { base = null, ...options }: Partial<ModelOptions> & { readonly base?: string | null } = {},
 ): Promise<NativeModel> {
-  const base = weightsFolder(path);
-  const model = await addon.loadModel(base, options);
-  return base === path ? model : orClose(model, () => model.loadAdapter(path));
+  const folder = weightsFolder(path, base);
+  const { dtype = 'float32', device = 'cpu', exact = false } = options;
+  const model = await addon.loadModel(folder, { dtype, device, exact });
+  if (folder === path) return model;
+  return orClose(model, async () => {
+    await requireBase(model, folder, path);
+    await model.loadAdapter(path);
+  });
+}
+
+/** Complains when a model from `folder` has other weights than those beside which the adapter of a checkpoint was trained. */
+export async function requireBase(model: NativeModel, folder: string, checkpoint: string): Promise<void> {
+  const wanted = baseFingerprint(checkpoint);
+  if (wanted === null) return;
+  const found = await model.fingerprint();
+  if (found === wanted) return;
+  throw new UserError(
+    `${folder}: these are not the weights beside which the adapter ${checkpoint} was trained (fingerprint ${found} instead of ` +
+      `${wanted}); put those back, or say where they are with --base`,
+  );
 }
 
 async function createAdapter(model: NativeModel, lora: LoraConfig, seed: number): Promise<void> {

@@ -13,10 +13,13 @@ export interface SavedModel {
   readonly config: Config;
 }
 
-/** The newest checkpoint (or that of a step) of each stage of a run folder; or of one arm; or the checkpoint folder itself. */
-export function savedModels(path: string, step: number | null): SavedModel[] {
-  if (existsSync(join(path, 'state.json'))) return [checkpointFolder(path)];
-  const run = openRun(path);
+/**
+ * The newest checkpoint (or that of a step) of each stage of a run folder; or of one arm; or the checkpoint folder itself.
+ * `base`: where the weights beside their adapters are now.
+ */
+export function savedModels(path: string, step: number | null, base: string | null = null): SavedModel[] {
+  if (existsSync(join(path, 'state.json'))) return [checkpointFolder(path, base)];
+  const run = openRun(path, base);
   const stages: [string, string][] = [
     ['warm-up', warmupPath(run)],
     ...run.config.strategies.map((strategy): [string, string] => [strategy, armPath(run, strategy)]),
@@ -62,12 +65,12 @@ export function oneModel(path: string, step: number | null): Omit<SavedModel, 'c
   return last;
 }
 
-function checkpointFolder(path: string): SavedModel {
+function checkpointFolder(path: string, base: string | null): SavedModel {
   const problem = problemOf(path);
   if (problem !== null) throw new UsageError(`the checkpoint ${path} cannot be used: ${problem}`);
   const stage = dirname(dirname(resolve(path)));
   const owner = existsSync(join(stage, 'config.yaml')) ? stage : dirname(stage); // warmup/ has no config of its own
-  return { name: stage.split(/[\\/]/).at(-1)!, path, config: openRun(owner).config };
+  return { name: stage.split(/[\\/]/).at(-1)!, path, config: openRun(owner, base).config };
 }
 
 /** The run to resume: of an arm the folder above, which holds the warm-up. */

@@ -2,25 +2,22 @@
 import type { CommandModule } from 'yargs';
 import { suggestion, UsageError } from '../errors.ts';
 import { type Curve, evaluate } from '../evaluation/evaluate.ts';
-import { checkSamples, evaluationSampling, type SamplingWishes } from '../evaluation/sampling.ts';
+import { checkSamples, evaluationSampling } from '../evaluation/sampling.ts';
 import { formatCurve, formatCurves } from '../evaluation/table.ts';
 import { openEnvironment, openFolder } from '../model.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
-import { declare, nonNegative, positive, wholeNumber, wholeNumbers } from './options.ts';
+import { BASE, declare, wholeNumber, wholeNumbers } from './options.ts';
+import { type SamplingArguments, samplingOptions, samplingWishes } from './sampling.ts';
 
-interface Arguments {
+interface Arguments extends SamplingArguments {
   run: string;
   k: string;
   instances?: string;
   samples?: string;
-  temperature?: string;
-  'top-k'?: string;
-  'top-p'?: string;
-  'min-p'?: string;
-  'repetition-penalty'?: string;
   seed?: string;
   step?: string;
+  base?: string;
   revise: string;
   'revise-below': string;
   json?: boolean;
@@ -46,17 +43,10 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
           requiresArg: true,
           describe: 'Episodes per instance, averaged: the n of avg@n (default: as configured)',
         },
-        temperature: {
-          type: 'string',
-          requiresArg: true,
-          describe: '0: greedy (default: as configured)',
-        },
-        'top-k': { type: 'string', requiresArg: true, describe: '0: off (default: as configured)' },
-        'top-p': { type: 'string', requiresArg: true, describe: '1: off (default: as configured)' },
-        'min-p': { type: 'string', requiresArg: true, describe: '0: off (default: as configured)' },
-        'repetition-penalty': { type: 'string', requiresArg: true, describe: '1: off (default: as configured)' },
+        ...samplingOptions('as configured'),
         seed: { type: 'string', requiresArg: true, describe: 'Seed of the sampling (default: as configured)' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
+        ...BASE,
         revise: {
           type: 'string',
           requiresArg: true,
@@ -81,14 +71,14 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     const seed = args.seed === undefined ? null : wholeNumber('seed', args.seed);
     const samples = args.samples === undefined ? null : wholeNumber('samples', args.samples, 1);
     const reviseBelow = reviseThreshold(args);
-    const models = savedModels(args.run, step);
+    const models = savedModels(args.run, step, args.base ?? null);
     const addon = await loadEngine();
     const curves: Record<string, Curve> = {};
     for (const { name, path, config } of models) {
       const environment = openEnvironment(config);
       const sampling = evaluationSampling(config, environment, wishes);
       checkSamples(samples ?? 1, sampling.temperature, 'give a --temperature above 0, or drop --samples');
-      const model = await openFolder(addon, path, config.model);
+      const model = await openFolder(addon, path, { dtype: config.model.dtype, base: args.base ?? null });
       curves[name] = await evaluate(addon, model, environment, {
         ...sampling,
         k,
@@ -107,17 +97,6 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
     }
   },
 };
-
-function samplingWishes(args: Arguments): SamplingWishes {
-  const { temperature, 'top-k': topK, 'top-p': topP, 'min-p': minP, 'repetition-penalty': repetitionPenalty } = args;
-  return {
-    ...(temperature !== undefined && { temperature: nonNegative('temperature', temperature) }),
-    ...(topK !== undefined && { topK: wholeNumber('top-k', topK) }),
-    ...(topP !== undefined && { topP: positive('top-p', topP, 1) }),
-    ...(minP !== undefined && { minP: nonNegative('min-p', minP, 1) }),
-    ...(repetitionPenalty !== undefined && { repetitionPenalty: positive('repetition-penalty', repetitionPenalty) }),
-  };
-}
 
 /** The threshold of selective revision; null: always revise. */
 function reviseThreshold({ revise, 'revise-below': text }: Arguments): number | null {

@@ -5,7 +5,7 @@ import { exportModel } from '../huggingface/export.ts';
 import type { SaveAs } from '../native/addon.ts';
 import { oneModel } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
-import { bytes, declare, wholeNumber } from './options.ts';
+import { BASE, bytes, declare, wholeNumber } from './options.ts';
 
 interface Arguments {
   from: string;
@@ -13,6 +13,7 @@ interface Arguments {
   dtype: string;
   'max-shard-size': string;
   step?: string;
+  base?: string;
   json?: boolean;
 }
 
@@ -41,13 +42,15 @@ export const exportCommand: CommandModule<object, Arguments> = {
           describe: 'Larger weights are written as several files with an index',
         },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
+        ...BASE,
         json: { type: 'boolean', describe: 'Print JSON' },
       },
       ['from', 'to'],
     ) as never,
   handler: async (args) => {
     const { name, path } = oneModel(args.from, args.step === undefined ? null : wholeNumber('step', args.step));
-    const settings = { dtype: saveAs(args.dtype), maxShardBytes: bytes('max-shard-size', args['max-shard-size']) };
+    const maxShardBytes = bytes('max-shard-size', args['max-shard-size']);
+    const settings = { dtype: saveAs(args.dtype), maxShardBytes, base: args.base ?? null };
     const { files, parameterCount } = await exportModel(await loadEngine(), path, args.to, settings);
     if (args.json) process.stdout.write(`${JSON.stringify({ from: path, to: args.to, parameterCount, files })}\n`);
     else

@@ -7,9 +7,9 @@ import { type MemoryFacts, type MemoryNeed, MOST, memoryFacts } from '../hugging
 import type { MemoryRequest, PlanOptions } from '../native/addon.ts';
 import { oneModel } from './checkpoints.ts';
 import { memoryRequest } from './dry-run.ts';
-import { openEnvironment } from '../model.ts';
+import { openEnvironment, withBase } from '../model.ts';
 import { loadEngine } from './engine.ts';
-import { declare, wholeNumber } from './options.ts';
+import { BASE, declare, wholeNumber } from './options.ts';
 
 /** Options that change the request; what is not given is as the run is configured, or as in `STANDARD`. */
 const SIZES = {
@@ -30,6 +30,7 @@ type Arguments = {
   step?: string;
   recompute?: string;
   dtype?: string;
+  base?: string;
   tensors?: boolean;
   json?: boolean;
 } & {
@@ -50,19 +51,21 @@ export const inspect: CommandModule<object, Arguments> = {
         recompute: { type: 'string', requiresArg: true, describe: 'none or block: recompute activations (none)' },
         dtype: { type: 'string', requiresArg: true, describe: 'Computation: float32 or bfloat16 (float32)' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
+        ...BASE,
         tensors: { type: 'boolean', describe: 'List every tensor' },
         json: { type: 'boolean', describe: 'Print JSON' },
       },
       ['dir'],
     ) as never,
   handler: async (args) => {
+    const { base = null } = args;
     const { path, config } = oneModel(args.dir, args.step === undefined ? null : wholeNumber('step', args.step));
     const addon = await loadEngine();
-    const model = inspectModel(addon, path);
-    const base = config === null ? STANDARD : memoryRequest(config, openEnvironment(config));
+    const model = inspectModel(addon, path, base);
+    const standard = config === null ? STANDARD : memoryRequest(config, openEnvironment(withBase(config, base)));
     const dtype = precision(args.dtype ?? config?.model.dtype ?? 'float32');
     const options: PlanOptions = model.adapter === null ? { dtype } : { dtype, adapter: model.adapter.config };
-    const memory = memoryFacts(addon, model.config, requestOf(args, base, model), options);
+    const memory = memoryFacts(addon, model.config, requestOf(args, standard, model), options);
     if (args.json) process.stdout.write(`${JSON.stringify({ ...model, memory })}\n`);
     else process.stdout.write(`${describeModel(model, args.tensors ?? false)}\n\n${describeMemory(memory)}\n`);
   },

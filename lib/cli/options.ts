@@ -12,6 +12,20 @@ const repeatable = new Set<string>();
 
 type Options = Parameters<Argv['options']>[0];
 
+/** Of commands that open what was saved. */
+export const BASE = {
+  base: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Folder of the weights an adapter was trained beside, if not where it was',
+  },
+} as const satisfies Options;
+
+/** A new run names its model in its settings. */
+export function rejectBase({ base }: { readonly base?: string }): void {
+  if (base !== undefined) throw new UsageError(`--base ${base}: it goes with --resume; a new run has model.path`);
+}
+
 /** Declares options and remembers their names, so that a misspelt one gets a suggestion. */
 export function declare(command: string, argv: Argv, options: Options, positionals: readonly string[] = []): Argv {
   allowed.set(command, [...Object.keys(options), ...positionals]);

@@ -7,7 +7,7 @@ import { selfIterate } from '../rollout/self-iterate.ts';
 import type { Attempt } from '../types.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
-import { declare, nonNegative, wholeNumber } from './options.ts';
+import { BASE, declare, nonNegative, wholeNumber } from './options.ts';
 
 interface Arguments {
   run: string;
@@ -16,6 +16,7 @@ interface Arguments {
   temperature: string;
   seed: string;
   step?: string;
+  base?: string;
   json?: boolean;
 }
 
@@ -32,6 +33,7 @@ export const sample: CommandModule<object, Arguments> = {
         temperature: { type: 'string', requiresArg: true, default: '1', describe: '0: greedy' },
         seed: { type: 'string', requiresArg: true, default: '1', describe: 'Seed of the sampling' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
+        ...BASE,
         json: { type: 'boolean', describe: 'Print one JSON object per attempt' },
       },
       ['run'],
@@ -41,14 +43,13 @@ export const sample: CommandModule<object, Arguments> = {
     const steps = wholeNumber('k', args.k);
     const temperature = nonNegative('temperature', args.temperature);
     const seed = deriveSeed(wholeNumber('seed', args.seed), 'sample', number);
-    const { name, path, config } = savedModels(
-      args.run,
-      args.step === undefined ? null : wholeNumber('step', args.step),
-    ).at(-1)!;
+    const { base = null } = args;
+    const step = args.step === undefined ? null : wholeNumber('step', args.step);
+    const { name, path, config } = savedModels(args.run, step, base).at(-1)!;
     const addon = await loadEngine();
     const environment = openEnvironment(config);
     const instance = environment.task(number, 'held_out');
-    const model = await openFolder(addon, path, config.model);
+    const model = await openFolder(addon, path, { dtype: config.model.dtype, base });
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };
     if (!args.json) process.stdout.write(`${name}, held-out instance ${number}\n`);
     const history: Attempt[] = [];

@@ -8,7 +8,7 @@ import { UsageError } from '../errors.ts';
 import { environmentFacts } from '../runs/facts.ts';
 import { createSftRun, openSftRun, runSft, type SftRun } from '../sft/run.ts';
 import { loadEngine } from './engine.ts';
-import { declare } from './options.ts';
+import { BASE, declare, rejectBase } from './options.ts';
 import { Progress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
 
@@ -19,6 +19,7 @@ interface Arguments {
   set?: string[];
   out?: string;
   resume?: string;
+  base?: string;
   json?: boolean;
 }
 
@@ -35,13 +36,15 @@ export const sft: CommandModule<object, Arguments> = {
         set: { type: 'string', array: true, nargs: 1, describe: 'Override a setting: --set train.epochs=3' },
         out: { type: 'string', requiresArg: true, describe: 'Folder of the run' },
         resume: { type: 'string', requiresArg: true, describe: 'Folder of a run to go on with' },
+        ...BASE,
         json: { type: 'boolean', describe: 'Print the result as JSON' },
       },
       ['data'],
     ) as never,
   handler: async (args) => {
     const addon = await loadEngine();
-    const run = args.resume === undefined ? started(args, environmentFacts(addon.doctor())) : openSftRun(args.resume);
+    const { resume, base = null } = args;
+    const run = resume === undefined ? started(args, environmentFacts(addon.doctor())) : openSftRun(resume, base);
     const progress = new Progress();
     const result = await runSft(addon, run, progress, stopOnSignals()).finally(() => progress.end());
     if (args.json) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -52,7 +55,9 @@ export const sft: CommandModule<object, Arguments> = {
   },
 };
 
-function started({ data, model, config, set = [], out }: Arguments, facts: Record<string, unknown>): SftRun {
+function started(args: Arguments, facts: Record<string, unknown>): SftRun {
+  const { data, model, config, set = [], out } = args;
+  rejectBase(args);
   if (out === undefined) throw new UsageError('give --out: the folder of the run');
   const own = [
     ...(data === undefined ? [] : [`data.train=${JSON.stringify(resolve(data))}`]),

@@ -15,7 +15,7 @@ import { ADAPTER_CONFIG, CONFIG } from '../runs/files.ts';
 import { createRun, openRun, type Run } from '../runs/run-folder.ts';
 import { dryRun } from './dry-run.ts';
 import { loadEngine } from './engine.ts';
-import { declare } from './options.ts';
+import { BASE, declare, rejectBase } from './options.ts';
 import { clock, Progress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
 
@@ -26,6 +26,7 @@ interface Arguments {
   strategy?: string[];
   out?: string;
   resume?: string;
+  base?: string;
   'dry-run'?: boolean;
   json?: boolean;
 }
@@ -49,6 +50,7 @@ export const train: CommandModule<object, Arguments> = {
       strategy: { type: 'string', array: true, nargs: 1, describe: 'Train this strategy (repeat for several)' },
       out: { type: 'string', requiresArg: true, describe: 'Folder of the run (default: runs/<name>-<time>)' },
       resume: { type: 'string', requiresArg: true, describe: 'Folder of a run to go on with' },
+      ...BASE,
       'dry-run': {
         type: 'boolean',
         describe: 'Check the configuration, print it and the memory it takes; train nothing',
@@ -72,6 +74,7 @@ export const train: CommandModule<object, Arguments> = {
 };
 
 function configured(args: Arguments): { name: string; config: Config } {
+  rejectBase(args);
   if ((args.config === undefined) === (args.preset === undefined)) {
     throw new UsageError(`give --config FILE or --preset NAME (presets: ${presetNames().join(', ')})`);
   }
@@ -96,7 +99,7 @@ function resumed(args: Arguments, path: string): Run {
     if (args[name] !== undefined)
       throw new UsageError(`--resume goes on with the run as it was configured; drop --${name}`);
   }
-  return openRun(path);
+  return openRun(path, args.base ?? null);
 }
 
 /** --out, or runs/<name>-<time> with a number behind it when two start in the same second. */

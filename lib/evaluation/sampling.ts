@@ -23,14 +23,20 @@ export const PLAIN: EvaluationSampling = {
   ...{ temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, stopTokens: [] },
 };
 
+/** How a folder's generation_config.json wants answers sampled; plainly where there is none. */
+export function folderSampling(folder: string | null): EvaluationSampling {
+  const file = folder === null ? null : readGenerationConfig(folder);
+  if (file === null) return PLAIN;
+  const { temperature, topK, topP, minP, repetitionPenalty, eosTokens: stopTokens } = file;
+  return { temperature, topK, topP, minP, repetitionPenalty, stopTokens };
+}
+
 /**
  * The configuration with numbers for whatever it leaves to generation_config.json. Done once, when a run is made: its
  * checkpoints may hold another such file, and the folder may be gone when the run goes on.
  */
 export function withGenerationDefaults(config: Config): Config {
-  const folder = modelFolder(config);
-  const { eosTokens, ...file } = (folder === null ? null : readGenerationConfig(folder)) ?? { eosTokens: [] };
-  const defaults: EvaluationSampling = { ...PLAIN, ...file, stopTokens: eosTokens };
+  const defaults = folderSampling(modelFolder(config));
   const evaluation = { ...config.evaluation };
   for (const key of Object.keys(PLAIN) as (keyof EvaluationSampling)[]) {
     Object.assign(evaluation, { [key]: evaluation[key] ?? defaults[key] });

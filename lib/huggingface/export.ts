@@ -13,19 +13,19 @@ export interface Exported {
   readonly parameterCount: number;
 }
 
-/** Exports the model in `from` to `to`, a folder that must not exist or be empty. An adapter is merged into its base. */
+/** Exports the model in `from` to `to`, a folder that must not exist or be empty. An adapter is merged into its base, which may be in another folder than it names. */
 export async function exportModel(
   addon: Pick<Addon, 'loadModel'>,
   from: string,
   to: string,
-  settings: { readonly dtype: SaveAs; readonly maxShardBytes: number },
+  settings: { readonly dtype: SaveAs; readonly maxShardBytes: number; readonly base?: string | null },
 ): Promise<Exported> {
   const out = resolve(to);
   if (existsSync(out) && onDisk('read the folder', out, () => readdirSync(out)).length > 0) {
     throw new UsageError(`${to} is there already and not empty; choose another folder`);
   }
-  const companions = readCompanions(weightsFolder(from));
-  const model = await openFolder(addon, from);
+  const companions = readCompanions(weightsFolder(from, settings.base));
+  const model = await openFolder(addon, from, { base: settings.base ?? null });
   const partial = `${out}.partial-${process.pid}`;
   try {
     if (model.adapter !== null) await model.mergeAdapter();

@@ -59,9 +59,16 @@ export interface ModelFacts {
   readonly config: string;
 }
 
-/** Reads a model folder, or that of an adapter and its base. Damaged and contradictory files are errors that name the file. */
-export function inspectModel(addon: Pick<Addon, 'inspectCheckpoint' | 'readSafetensors'>, folder: string): ModelFacts {
-  const path = weightsFolder(folder);
+/**
+ * Reads a model folder, or that of an adapter and its base (or `base` instead of where it says). Damaged and contradictory files
+ * are errors that name the file.
+ */
+export function inspectModel(
+  addon: Pick<Addon, 'inspectCheckpoint' | 'readSafetensors'>,
+  folder: string,
+  base: string | null = null,
+): ModelFacts {
+  const path = weightsFolder(folder, base);
   const { config, parameterCount, parameters, files } = addon.inspectCheckpoint(path);
   const json = JSON.parse(config) as Record<string, unknown>;
   const number = (key: string): number => json[key] as number;

@@ -262,6 +262,11 @@ export interface NativeModel {
   saveAdapter(path: string): Promise<void>;
   /** Adds the adapter to the weights (W + scale B A) and drops it, with its optimizer state and reference. */
   mergeAdapter(): Promise<void>;
+  /**
+   * 16 digits that tell the weights (without an adapter) from others of the same shape: of every bit of them, whatever files
+   * and types they were loaded from.
+   */
+  fingerprint(): Promise<string>;
   /** Optimizer steps taken. */
   step: number;
   /**

@@ -81,5 +81,6 @@ export function requireVerdicts(environment: Environment, verdicts: number, fail
   if (verdicts > 0) return;
   throw new UserError(
     `environment ${environment.name}: no attempt could be judged; the first reason: ${failures[0]}; ${ADVICE}`,
+    { resumable: true },
   );
 }

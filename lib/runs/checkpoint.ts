@@ -24,6 +24,8 @@ interface StateFile extends SavedState {
   readonly files: Readonly<Record<string, number>>;
   /** Null for the warm-up, which has none. */
   readonly curriculumChecksum: number | null;
+  /** Of the weights beside which an adapter is trained; null where there is none. */
+  readonly base: string | null;
 }
 
 export interface Checkpoint {
@@ -68,7 +70,9 @@ export async function saveCheckpoint(
     const curriculumChecksum = curriculum === null ? null : writeCurriculum(file, curriculum);
     const names = [...written, OPTIMIZER, ...(curriculum === null ? [] : [CURRICULUM])];
     const files = Object.fromEntries(names.map((name) => [name, statSync(join(partial, name)).size]));
-    writeAtomically(join(partial, STATE), JSON.stringify({ ...state, files, curriculumChecksum } satisfies StateFile));
+    const base = model.adapter === null ? null : await model.fingerprint();
+    const content: StateFile = { ...state, files, curriculumChecksum, base };
+    writeAtomically(join(partial, STATE), JSON.stringify(content));
     syncFolder(partial);
     onDisk('write', path, () => renameSync(partial, path));
   } catch (error) {
@@ -137,6 +141,10 @@ export function problemOf(path: string): string | null {
   }
   return null;
 }
+
+/** The fingerprint of the weights to which the adapter of a checkpoint belongs; null where nothing is said about it. */
+export const baseFingerprint = (path: string): string | null =>
+  readJson<Partial<StateFile>>(join(path, STATE))?.base ?? null;
 
 /** Restores moments, step and reference policy into a model loaded from the same checkpoint. */
 export const loadTrainingState = (model: NativeModel, checkpoint: Checkpoint): Promise<void> =>

@@ -13,7 +13,7 @@ import { type Curve, type CurvePoint, evaluate } from '../evaluation/evaluate.ts
 import { type EvaluationSampling, evaluationSampling } from '../evaluation/sampling.ts';
 import { readCompanions } from '../huggingface/companions.ts';
 import { type Learner, train } from '../loop.ts';
-import { initialCompanions, openEnvironment, openFolder, openModel } from '../model.ts';
+import { initialCompanions, modelFolder, openEnvironment, openFolder, openModel, requireBase } from '../model.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
 import { coverageStats } from '../step-stats.ts';
 import type { StepStats } from '../types.ts';
@@ -64,7 +64,7 @@ interface Phase extends Context {
   readonly sampling: EvaluationSampling;
 }
 
-/** Runs, or goes on with, everything a run's configuration asks for. */
+/** Runs, or goes on with, everything a run's configuration asks for. A new run that makes no step leaves no folder. */
 export async function runExperiment(addon: Addon, run: Run, observer: Observer, stop: Stop): Promise<Results> {
   const unlock = lockRun(run.path);
   try {
@@ -75,6 +75,9 @@ export async function runExperiment(addon: Addon, run: Run, observer: Observer, 
     for (const strategy of run.config.strategies) results[strategy] = await runArm(context, strategy);
     writeJson(join(run.path, 'results.json'), results);
     return results;
+  } catch (error) {
+    run.fresh?.discard(error);
+    throw error;
   } finally {
     unlock();
   }
@@ -172,7 +175,7 @@ function reportFailures(strategy: string, { failures, path }: PhaseFolder, obser
  * must not cost the steps before.
  */
 async function keepingSteps(
-  { folder, model, saving }: Phase,
+  { run, folder, model, saving }: Phase,
   curriculum: (() => CurriculumState) | null,
   loop: (finished: (step: number) => void) => Promise<void>,
 ): Promise<void> {
@@ -180,6 +183,7 @@ async function keepingSteps(
   try {
     await loop((step) => {
       [done, updates] = [step, model.step];
+      run.fresh?.keep();
     });
   } catch (error) {
     const hasMoved = model.step !== updates; // in the middle of the next step: the weights are of neither
@@ -210,8 +214,12 @@ async function inPhase(
   try {
     const sampling = evaluationSampling(config, environment);
     const saving = checkpointSettings(config, saved);
-    model = saved === null ? await openModel(addon, config, environment) : await openFolder(addon, saved, config.model);
+    model =
+      saved === null
+        ? await openModel(addon, config, environment)
+        : await openFolder(addon, saved, { dtype: config.model.dtype, base: run.base ?? null });
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
+    if (saved === null && model.adapter !== null) await requireSameBase(run, model);
     await body({ ...context, model, folder, saving, sampling });
     const file = join(path, 'evaluation.json');
     const { final: k, finalInstances: instances, samples } = config.evaluation;
@@ -223,6 +231,14 @@ async function inPhase(
   } finally {
     model?.close();
     folder.close();
+  }
+}
+
+/** The arms of a run start from the same weights, also when one starts on another day. */
+async function requireSameBase(run: Run, model: NativeModel): Promise<void> {
+  for (const strategy of run.config.strategies) {
+    const other = latestCheckpoint(join(armPath(run, strategy), 'checkpoints'));
+    if (other !== null) await requireBase(model, modelFolder(run.config)!, other.path);
   }
 }
 

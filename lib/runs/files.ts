@@ -44,7 +44,8 @@ export function onDisk<T>(what: string, path: string, operation: () => T): T {
 export function diskError(what: string, path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  return new UserError(`cannot ${what} ${path}: ${ADVICE[code ?? ''] ?? message}`, { cause: error });
+  const resumable = code === 'ENOSPC' || code === 'EDQUOT';
+  return new UserError(`cannot ${what} ${path}: ${ADVICE[code ?? ''] ?? message}`, { resumable, cause: error });
 }
 
 /** Creates a folder and its parents. */

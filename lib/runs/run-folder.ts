@@ -7,13 +7,19 @@ import type { Config } from '../config/schema.ts';
 import type { StrategyName } from '../curriculum/strategies.ts';
 import { UsageError } from '../errors.ts';
 import { withGenerationDefaults } from '../evaluation/sampling.ts';
+import { withBase } from '../model.ts';
 import { makeFolder, writeAtomically, writeJson } from './files.ts';
+import { FreshFolder } from './fresh-folder.ts';
 
 const CONFIG = 'config.yaml';
 
 export interface Run {
   readonly path: string;
   readonly config: Config;
+  /** Where the weights beside an adapter are, if not where its checkpoints say. */
+  readonly base?: string | null;
+  /** What may still be taken back; a run that was opened has none. */
+  readonly fresh?: FreshFolder;
 }
 
 /** Creates the folder of a new run with its resolved configuration. */
@@ -22,7 +28,7 @@ export function createRun(path: string, wanted: Config, facts: Record<string, un
   if (existsSync(join(path, CONFIG))) {
     throw new UsageError(`${path} already holds a run; go on with --resume ${path}, or choose another --out`);
   }
-  makeFolder(path);
+  const fresh = new FreshFolder(path);
   for (const strategy of config.strategies) {
     const arm = armPath({ path, config }, strategy);
     if (arm === path) continue;
@@ -32,14 +38,14 @@ export function createRun(path: string, wanted: Config, facts: Record<string, un
   }
   writeJson(join(path, 'environment.json'), facts);
   writeAtomically(join(path, CONFIG), formatConfig(config)); // last: a folder with it is complete
-  return { path, config };
+  return { path, config, fresh };
 }
 
-/** Opens the folder of a run. */
-export function openRun(path: string): Run {
+/** Opens the folder of a run. `base`: where the weights beside its adapter are now. */
+export function openRun(path: string, base: string | null = null): Run {
   if (!existsSync(path)) throw new UsageError(`there is no run ${path}`);
   if (!existsSync(join(path, CONFIG))) throw new UsageError(`${path} is not a run folder: it has no ${CONFIG}`);
-  return { path, config: loadConfig(join(path, CONFIG)) };
+  return { path, config: withBase(loadConfig(join(path, CONFIG)), base), base };
 }
 
 /** The folder of one strategy's training. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { readBatches } from '../batch/file.ts';
 import { UserError } from '../errors.ts';
+import { parseJson } from '../text/json.ts';
 import type { Message } from '../text/messages.ts';
 
 const text = z.string();
@@ -37,13 +38,13 @@ function readRows(file: string): { where: string; value: unknown }[] {
   }
   const content = read(file, () => readFileSync(file, 'utf8'));
   if (file.endsWith('.json')) {
-    const list = parseJson(file, content);
+    const list = parseJson(content, file);
     if (!Array.isArray(list)) throw new UserError(`${file}: expected a list of examples`);
     return list.map((value: unknown, i) => ({ where: `${file}, example ${i}`, value }));
   }
   return content.split('\n').map((line, i) => {
     const where = `${file}:${i + 1}`;
-    return { where, value: line.trim() === '' ? undefined : parseJson(where, line) };
+    return { where, value: line.trim() === '' ? undefined : parseJson(line, where) };
   });
 }
 
@@ -52,14 +53,6 @@ function read<T>(file: string, action: () => T): T {
     return action();
   } catch (error) {
     throw new UserError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-function parseJson(where: string, content: string): unknown {
-  try {
-    return JSON.parse(content) as unknown;
-  } catch (error) {
-    throw new UserError(`${where}: not JSON: ${(error as Error).message}`, { cause: error });
   }
 }
 

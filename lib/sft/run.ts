@@ -9,11 +9,12 @@ import { loadSettings } from '../config/load.ts';
 import { type SftConfig, sftSchema } from '../config/sft.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { readCompanions } from '../huggingface/companions.ts';
-import { byteCompanions, modelFolder, openChat, openFolder, openModel } from '../model.ts';
+import { byteCompanions, modelFolder, openChat, openFolder, openModel, withBase } from '../model.ts';
 import type { Addon } from '../native/addon.ts';
 import { loadTrainingState, stepName } from '../runs/checkpoint.ts';
 import type { Observer, Stop } from '../runs/experiment.ts';
-import { makeFolder, writeAtomically, writeJson } from '../runs/files.ts';
+import { writeAtomically, writeJson } from '../runs/files.ts';
+import { FreshFolder } from '../runs/fresh-folder.ts';
 import { lockRun } from '../runs/lock.ts';
 import { PhaseFolder } from '../runs/phase-folder.ts';
 import { readExamples } from './examples.ts';
@@ -25,6 +26,9 @@ const CONFIG = 'sft.yaml';
 export interface SftRun {
   readonly path: string;
   readonly config: SftConfig;
+  /** As of `Run`. */
+  readonly base?: string | null;
+  readonly fresh?: FreshFolder;
 }
 
 export interface SftResult {
@@ -39,34 +43,34 @@ export function createSftRun(path: string, config: SftConfig, facts: Record<stri
   if (existsSync(join(path, CONFIG))) {
     throw new UsageError(`${path} already holds a run; go on with --resume ${path}, or choose another --out`);
   }
-  makeFolder(path);
+  const fresh = new FreshFolder(path);
   writeJson(join(path, 'environment.json'), facts);
   writeAtomically(join(path, CONFIG), stringify(config)); // last: a folder with it is complete
-  return { path, config };
+  return { path, config, fresh };
 }
 
-export function openSftRun(path: string): SftRun {
+export function openSftRun(path: string, base: string | null = null): SftRun {
   const file = join(path, CONFIG);
   if (!existsSync(file)) throw new UsageError(`${path} is not the folder of a supervised stage: it has no ${CONFIG}`);
-  return { path, config: loadSettings(sftSchema, file) };
+  return { path, config: withBase(loadSettings(sftSchema, file), base), base };
 }
 
-export async function runSft(
-  addon: Addon,
-  { path, config }: SftRun,
-  observer: Observer,
-  stop: Stop,
-): Promise<SftResult> {
-  const unlock = lockRun(path);
+/** A new run that makes no step leaves no folder. */
+export async function runSft(addon: Addon, run: SftRun, observer: Observer, stop: Stop): Promise<SftResult> {
+  const unlock = lockRun(run.path);
   try {
-    if (config.threads > 0) addon.setThreads(config.threads);
-    return await inFolder(addon, { path, config }, observer, stop);
+    if (run.config.threads > 0) addon.setThreads(run.config.threads);
+    return await inFolder(addon, run, observer, stop);
+  } catch (error) {
+    run.fresh?.discard(error);
+    throw error;
   } finally {
     unlock();
   }
 }
 
-async function inFolder(addon: Addon, { path, config }: SftRun, observer: Observer, stop: Stop): Promise<SftResult> {
+async function inFolder(addon: Addon, run: SftRun, observer: Observer, stop: Stop): Promise<SftResult> {
+  const { path, config, base = null } = run;
   const folder = modelFolder(config);
   const chat = openChat(folder);
   const { train, heldOut, skipped } = readExamples(config, chat);
@@ -86,7 +90,7 @@ async function inFolder(addon: Addon, { path, config }: SftRun, observer: Observ
   const model =
     checkpoint === null
       ? await openModel(addon, config, sizes)
-      : await openFolder(addon, checkpoint.path, config.model);
+      : await openFolder(addon, checkpoint.path, { dtype: config.model.dtype, base });
   try {
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
     const loss = (): Promise<number | null> => exampleLoss(model, heldOut, config.train.microBatchTokens);
@@ -101,6 +105,7 @@ async function inFolder(addon: Addon, { path, config }: SftRun, observer: Observ
       const due = done === plan.length || (evaluateEvery > 0 && done % evaluateEvery === 0);
       const stats = due && heldOut.length > 0 ? { ...trained, heldOutLoss: await loss() } : trained;
       phase.record(stats, { total: (performance.now() - last) / 1000 });
+      run.fresh?.keep();
       observer.step('sft', stats);
       await setImmediate(); // a turn of the event loop, so that Ctrl-C is heard
       const save = done === plan.length || done % config.run.checkpointEvery === 0 || stop.requested;

@@ -95,6 +95,7 @@ Napi::Function Model::define(Napi::Env env) {
                       InstanceMethod<&Model::promised<&Model::load_adapter>>("loadAdapter"),
                       InstanceMethod<&Model::promised<&Model::save_adapter>>("saveAdapter"),
                       InstanceMethod<&Model::promised<&Model::merge_adapter>>("mergeAdapter"),
+                      InstanceMethod<&Model::promised<&Model::fingerprint>>("fingerprint"),
                       InstanceMethod<&Model::promised<&Model::save_weights>>("saveWeights"),
                       InstanceMethod<&Model::promised<&Model::save_state>>("saveState"),
                       InstanceMethod<&Model::promised<&Model::load_state>>("loadState")});

@@ -1,4 +1,5 @@
 // The calls of a model that run on the executor's thread and return promises.
+#include <cstdio>
 #include <cstring>
 
 #include "napi/arrow_import.h"
@@ -151,6 +152,15 @@ Napi::Value Model::update_reference(const Napi::CallbackInfo& info) {
   return submit(info.Env(), {}, {}, [alpha](ModelState& model, std::stop_token) -> Executor::Convert {
     model.update_reference(alpha);
     return undefined;
+  });
+}
+
+Napi::Value Model::fingerprint(const Napi::CallbackInfo& info) {
+  state();
+  return submit(info.Env(), {}, {}, [](ModelState& model, std::stop_token) -> Executor::Convert {
+    char digits[17];
+    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(model.fingerprint()));
+    return [text = std::string(digits)](Napi::Env env) -> Napi::Value { return Napi::String::New(env, text); };
   });
 }
 

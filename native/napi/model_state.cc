@@ -9,6 +9,7 @@
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "io/training_state.h"
+#include "models/fingerprint.h"
 #include "models/initialise.h"
 #include "ops/norm/norm.h"
 
@@ -169,11 +170,22 @@ float* ModelState::slab(WeightSet set, bool of_adapter) {
 void ModelState::touch(WeightSet set) {
   if (set == WeightSet::policy) {
     policy_stale_ = true;
-    directory_.reset();
+    weights_change();
   }
   if (set == WeightSet::reference) reference_stale_ = true;
   if (set == WeightSet::exp_avg || set == WeightSet::exp_avg_sq) moments_stale_ = true;
   require(!device || set != WeightSet::gradient, "gradients on a device can be read, not written");
+}
+
+void ModelState::weights_change() {
+  directory_.reset();
+  fingerprint_.reset();
+}
+
+uint64_t ModelState::fingerprint() {
+  if (!adapter_) fetch();
+  if (!fingerprint_) fingerprint_ = exitrl::fingerprint(pool, decoder.layout, policy_->slab.data());
+  return *fingerprint_;
 }
 
 std::unique_ptr<Adapter> ModelState::make_adapter(const std::string& config, const std::string& origin) const {
@@ -219,7 +231,7 @@ void ModelState::save_adapter(const std::string& path) {
 void ModelState::merge_adapter() {
   require(adapter_ != nullptr, "the model has no adapter");
   fetch();
-  directory_.reset();
+  weights_change();
   adapter_->merge_into(pool, decoder.layout, policy_->slab.data());
   trainer.train(nullptr);
   step = 0;
@@ -244,7 +256,7 @@ UpdateMetrics ModelState::update(const OptimizerSettings& settings) {
     metrics = trainer.update(policy(), settings);
     step = trainer.step;
   }
-  if (!adapter_) directory_.reset();
+  if (!adapter_) weights_change();
   return metrics;
 }
 

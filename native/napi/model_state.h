@@ -39,6 +39,8 @@ class ModelState {
   // Adds the adapter to the weights and drops it, with its optimizer state and its reference.
   void merge_adapter();
   const Adapter* adapter() const { return adapter_.get(); }
+  // Of the weights (models/fingerprint.h), without an adapter. Kept until they change.
+  uint64_t fingerprint();
 
   // The policy or the reference, packed again if its weights were written to. Where there is an adapter, the reference is
   // the weights without it until update_reference() says otherwise.
@@ -82,6 +84,7 @@ class ModelState {
   device::DeviceModel& on_device();
   // Takes over what the device has changed since: weights, moments and reference on the host are then those of the device.
   void fetch();
+  void weights_change();
   std::vector<Dtype> saved_as(SaveAs as) const;
 
   std::shared_ptr<std::optional<Pool>> shared_pool_;
@@ -91,6 +94,7 @@ class ModelState {
   bool policy_stale_ = true, reference_stale_ = true, moments_stale_ = false;
   bool device_ahead_ = false;  // the device has changed what the host holds
   std::optional<std::string> directory_;  // where the weights are as they are now; none: nowhere
+  std::optional<uint64_t> fingerprint_;
 
  public:
   const Decoder decoder;

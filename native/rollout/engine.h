@@ -55,10 +55,11 @@ struct Generated {
 class Engine {
  public:
   Engine(const Decoder& decoder, Pool& pool) : decoder_(decoder), pool_(pool) {}
-  // Policies will have an adapter of this layout from now on, or (null) none.
+  // Policies will have an adapter of this layout from now on, or (null) none. Forgets kept prefixes.
   void adapt(const AdapterLayout* adapter) {
     adapter_ = adapter;
     workspace_.reset();
+    cached_policy_ = nullptr;
   }
 
   // `prompts`: token ids with borders (prompt_count + 1). Throws what validate() throws.

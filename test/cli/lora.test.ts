@@ -1,6 +1,6 @@
 // A run that trains a LoRA adapter on the checkpoint of another run: what is saved, used again and refused.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -122,9 +122,11 @@ test('kills at random moments leave no trace', { timeout: 300_000 }, () =>
 test('what cannot work is said before anything is trained', () => {
   let tried = 0;
   const refused = (settings: readonly string[], message: RegExp): void => {
-    const { code, stderr } = exitRl([...ON_BASE, ...settings, '--out', join(folder, `refused-${tried++}`)]);
+    const out = join(folder, `refused-${tried++}`);
+    const { code, stderr } = exitRl([...ON_BASE, ...settings, '--out', out]);
     assert.equal(code, 2, stderr);
     assert.match(stderr, message);
+    assert.equal(existsSync(out), false, 'no folder is left');
   };
   refused(['--set=model.lora={dropout: 0.1}'], /model\.lora\.dropout: must be 0.*got 0\.1/);
   refused(['--set=model.lora={rnak: 4}'], /unknown key "model\.lora\.rnak" \(did you mean "rank"\?\)/);
@@ -137,14 +139,78 @@ test('what cannot work is said before anything is trained', () => {
   assert.match(fresh.stderr, /an adapter needs path/);
 });
 
-test('a base that has gone is named', async () => {
+const evaluation = (...args: string[]): ReturnType<typeof exitRl> =>
+  exitRl(['eval', run, '--k', '0', '--instances', '16', '--json', ...args]);
+
+test('a base that has gone is named, and another folder with it can be given', () => {
+  const before = evaluation();
   const gone = `${base}-gone`;
+  const there = join(gone, 'checkpoints', 'step-000012');
   renameSync(base, gone);
   try {
-    const { code, stderr } = exitRl(['eval', run]);
+    const { code, stderr } = evaluation();
     assert.equal(code, 1);
     assert.match(stderr, /adapter_config\.json: the adapter belongs to the model .*step-000012, which is not there/);
+    assert.match(stderr, /say where its folder is with --base/);
+    const again = evaluation('--base', there);
+    assert.deepEqual([again.code, again.stdout], [0, before.stdout], again.stderr);
+    assert.equal(exitRl(['sample', join(run, 'grpo'), '--k', '0', '--base', there]).code, 0);
+    assert.equal(exitRl(['export', join(run, 'grpo'), join(folder, 'exported'), '--base', there]).code, 0);
+    assert.equal(exitRl(['inspect', join(run, 'grpo'), '--base', there]).code, 0);
+    assert.match(exitRl(['train', '--resume', run]).stderr, /is not there/);
+    const resumed = exitRl(['train', '--resume', run, '--base', there]);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.match(exitRl(['eval', gone, '--base', there]).stderr, /the run trains a whole model, not an adapter/);
+    assert.match(exitRl([...LORA, '--base', there, '--out', join(folder, 'x')]).stderr, /it goes with --resume/);
   } finally {
     renameSync(gone, base);
   }
 });
+
+test('a base with other weights of the same shape is refused', () => {
+  const other = join(folder, 'other');
+  cpSync(BASE, other, { recursive: true });
+  const file = join(other, 'model.safetensors');
+  const bytes = readFileSync(file);
+  bytes[bytes.length - 4]! ^= 1; // the last bit of the last number
+  writeFileSync(file, bytes);
+  const kept = `${BASE}-kept`;
+  const checks: [string, () => ReturnType<typeof exitRl>][] = [
+    ['eval', evaluation],
+    ['sample', () => exitRl(['sample', join(run, 'grpo')])],
+    ['export', () => exitRl(['export', join(run, 'grpo'), join(folder, 'wrong')])],
+    ['resume', () => exitRl(['train', '--resume', run])],
+    ['--base', () => evaluation('--base', other)],
+  ];
+  renameSync(BASE, kept);
+  cpSync(other, BASE, { recursive: true });
+  try {
+    for (const [what, check] of checks) {
+      const { code, stderr } = check();
+      assert.equal(code, 1, what);
+      assert.match(
+        stderr,
+        /these are not the weights beside which the adapter .* was trained \(fingerprint \w{16} /,
+        what,
+      );
+    }
+    assert.equal(evaluation('--base', kept).code, 0);
+  } finally {
+    rmSync(BASE, { recursive: true });
+    renameSync(kept, BASE);
+  }
+});
+
+test('an arm that starts later has the base of the others', () =>
+  inTemporaryFolder((place) => {
+    const [path, moved] = [join(place, 'run'), join(place, 'moved')];
+    cpSync(BASE, moved, { recursive: true });
+    const settings = ['--set=warmup.steps=0', '--set=train.steps=1', '--set=model.lora={rank: 2}'];
+    const made = exitRl([...TINY, '--set=model.decoder=null', `--set=model.path=${moved}`, ...settings, '--out', path]);
+    assert.equal(made.code, 0, made.stderr);
+    rmSync(join(path, 'improve', 'checkpoints'), { recursive: true });
+    rmSync(join(path, 'improve', 'evaluation.json'));
+    cpSync(join(base, 'checkpoints', 'step-000009'), moved, { recursive: true });
+    assert.match(exitRl(['train', '--resume', path]).stderr, /moved: these are not the weights beside which/);
+    assert.equal(exitRl(['train', '--resume', path, '--base', BASE]).code, 0);
+  }));

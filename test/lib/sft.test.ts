@@ -4,12 +4,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Table, tableToIPC, vectorFromArray } from 'apache-arrow';
+import { sftSchema } from '../../lib/config/sft.ts';
 import { readSupervised } from '../../lib/sft/data.ts';
 import { promptAndAnswer } from '../../lib/sft/example.ts';
 import { readExamples } from '../../lib/sft/examples.ts';
 import { holdOut, planSteps } from '../../lib/sft/plan.ts';
 import { byteChat } from '../../lib/text/codec.ts';
 import { inTemporaryFolder } from '../support/cli.ts';
+import { chatOf } from '../support/text.ts';
 
 const lines = (...rows: unknown[]): string => rows.map((row) => JSON.stringify(row)).join('\n');
 
@@ -59,6 +61,23 @@ test('conversations, pairs and lists are read, from JSON Lines, JSON and Arrow',
     );
   }));
 
+test('numbers in tool calls are read as Python reads them', () =>
+  inTemporaryFolder((folder) => {
+    const call = '{"function": {"name": "f", "arguments": {"a": 1.0, "b": 1, "c": 1e22, "d": 12345678901234567890}}}';
+    const row = `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "", "tool_calls": [${call}]}]}`;
+    writeFileSync(join(folder, 'a.jsonl'), row);
+    writeFileSync(join(folder, 'b.json'), `[${row}]`);
+    const chat = chatOf(
+      '{% for m in messages %}{% generation %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}' +
+        '{% endfor %}{% endgeneration %}{% endfor %}',
+    );
+    for (const name of ['a.jsonl', 'b.json']) {
+      const data = { ...sftSchema.shape.data.parse({ train: join(folder, name) }), heldOut: join(folder, name) };
+      const { tokens } = readExamples({ data, seed: 1 }, chat).train[0]!;
+      assert.equal(chat.tokenizer.decode(tokens), 'q{"a": 1.0, "b": 1, "c": 1e+22, "d": 12345678901234567890}');
+    }
+  }));
+
 test('what cannot be read is named by file and line', () =>
   inTemporaryFolder((folder) => {
     const file = join(folder, 'a.jsonl');
@@ -67,7 +86,7 @@ test('what cannot be read is named by file and line', () =>
       assert.throws(() => readSupervised(file), message);
     };
     const good = lines({ prompt: 'x', answer: 'y' });
-    refused(`${good}\n{"prompt": `, /a\.jsonl:2: not JSON/);
+    refused(`${good}\n{"prompt": `, /a\.jsonl:2 is not valid JSON/);
     refused(`${good}\n[1]`, /a\.jsonl:2: expected an object/);
     refused(
       lines({ prompt: 'x' }),

@@ -341,6 +341,39 @@ TEST(engine_keeps_prefixes_between_calls_with_the_same_weights) {
   CHECK(reused(s) == 32);
 }
 
+TEST(engine_forgets_prefixes_when_an_adapter_comes_or_goes) {
+  const Decoder decoder(small::config(true, 8));
+  Pool pool(2);
+  Policy policy(decoder.config, decoder.layout);
+  small::randomise(policy, pool, 9);
+  Prompts prompts;
+  prompts.add(40, decoder.config.V);
+  GenerateSettings s = settings_for(3, 20, 0.9f);
+  s.keep_prefixes = true;
+  const auto generate = [&](Engine& engine) { return engine.generate(policy, prompts.tokens.data(), prompts.offsets.data(), 1, s, {}); };
+  Engine engine(decoder, pool);
+  const auto as_a_fresh_one = [&](const AdapterLayout* layout) {
+    const Generated got = generate(engine);
+    Engine fresh(decoder, pool);
+    fresh.adapt(layout);
+    const Generated want = generate(fresh);
+    CHECK(got.reused_tokens == 0);
+    CHECK(got.tokens == want.tokens);
+    CHECK(same_bits(got.raw_logprob, want.raw_logprob));
+    return got;
+  };
+  const Generated plain = as_a_fresh_one(nullptr);
+  // The weights keep their version: that they are read with an adapter now is said by adapt() alone.
+  const small::Adapted adapted(policy, pool, decoder.config, "\"all-linear\"", 4);
+  engine.adapt(adapted.layout());
+  const Generated with = as_a_fresh_one(adapted.layout());
+  CHECK(!same_bits(with.raw_logprob, plain.raw_logprob));
+  CHECK(generate(engine).reused_tokens == 32);
+  policy.adapter = nullptr;
+  engine.adapt(nullptr);
+  CHECK(same_bits(as_a_fresh_one(nullptr).raw_logprob, plain.raw_logprob));
+}
+
 TEST(engine_embeds_answers_like_a_pass_of_its_own) {
   const Decoder decoder(small::config(false, 0));
   Pool pool(2);

@@ -13,8 +13,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a command to its end. */
-export function exitRl(args: readonly string[], options: { cwd?: string } = {}): Outcome {
+/** Runs a command to its end. `input`: what is typed. */
+export function exitRl(args: readonly string[], options: { cwd?: string; input?: string } = {}): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { ...options, encoding: 'utf8' });
   return { code: status, stdout, stderr };
 }
