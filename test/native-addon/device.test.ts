@@ -72,14 +72,18 @@ test('a run on a device trains, saves, resumes on the CPU and evaluates', { skip
     const steps = lines.map((line) => JSON.parse(line)).filter((m) => m.step !== undefined);
     assert.ok(steps.length >= 2);
     // Small, for this is not exact mode, and recorded for every step.
-    for (const step of steps.filter((m) => m.mismatch !== undefined)) assert.ok(step.mismatch < 1e-3, `mismatch ${step.mismatch}`);
+    for (const step of steps.filter((m) => m.mismatch !== undefined))
+      assert.ok(step.mismatch < 1e-3, `mismatch ${step.mismatch}`);
     const evaluated = exitRl(['eval', run, '--device', 'cpu']);
     assert.equal(evaluated.code, 0, evaluated.err);
   });
 });
 
 test('what stands in the way of a device is said', { skip }, () => {
-  const none = spawnSync(process.execPath, [MAIN, 'doctor'], { encoding: 'utf8', env: { ...process.env, EXIT_RL_CUDA_PLUGIN: '/nowhere/plugin.so' } });
+  const none = spawnSync(process.execPath, [MAIN, 'doctor'], {
+    encoding: 'utf8',
+    env: { ...process.env, EXIT_RL_CUDA_PLUGIN: '/nowhere/plugin.so' },
+  });
   assert.match(none.stdout, /cuda +none: EXIT_RL_CUDA_PLUGIN names \/nowhere\/plugin.so, which cannot be read/);
   const notOurs = exitRl(['doctor'], { EXIT_RL_CUDA_PLUGIN: path.join(root, 'package.json') });
   assert.match(notOurs.out, /cuda +none: the plugin cannot be loaded: /);
@@ -88,7 +92,10 @@ test('what stands in the way of a device is said', { skip }, () => {
     writeFileSync(config, TINY);
     const seven = exitRl(['train', '--config', config, '--out', path.join(folder, 'run'), '--device', 'cuda:7']);
     assert.equal(seven.code, 1);
-    assert.match(seven.err, /device cuda:7 cannot be used: there is no device 7: this machine has 1\. exit-rl doctor shows more; --device cpu works without/);
+    assert.match(
+      seven.err,
+      /device cuda:7 cannot be used: there is no device 7: this machine has 1\. exit-rl doctor shows more; --device cpu works without/,
+    );
     const word = exitRl(['train', '--config', config, '--out', path.join(folder, 'run'), '--device', 'gpu']);
     assert.equal(word.code, 2);
     assert.match(word.err, /expected cpu, cuda, cuda:N or auto/);
