@@ -68,7 +68,7 @@ test('a run on a device trains, saves, resumes on the CPU and evaluates', { skip
     const run = path.join(folder, 'run');
     const trained = exitRl(['train', '--config', config, '--out', run]);
     assert.equal(trained.code, 0, trained.err);
-    const lines = readFileSync(path.join(run, 'improve/metrics.jsonl'), 'utf8').trim().split('\n');
+    const lines = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
     const steps = lines.map((line) => JSON.parse(line)).filter((m) => m.step !== undefined);
     assert.ok(steps.length >= 2);
     // Small, for this is not exact mode, and recorded for every step.
