@@ -204,7 +204,7 @@ __device__ __forceinline__ void mark(uint32_t* seen, int V, const int32_t* histo
 }
 
 template <int N, bool filtered>
-__global__ void __launch_bounds__(kMaxRowThreads, 2) sample_kernel(device::Sample a, float inverse_temperature) {
+__global__ void __launch_bounds__(kMaxRowThreads, N == 1 && filtered ? 1 : 2) sample_kernel(device::Sample a, float inverse_temperature) {
   auto& s = shared<Shared>();
   const int64_t r = blockIdx.x;
   const int V = int(a.V);
