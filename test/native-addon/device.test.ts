@@ -112,3 +112,45 @@ test('memory that does not suffice is an error with what would fit, and the proc
     assert.match(tight.err, /needs \d+ MB of working memory, and the device has \d+ MB/);
   });
 });
+
+test('a kernel fault ends the run with its last checkpoint whole, and the run goes on from there', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY.replace('train: { steps: 2,', 'run: { checkpointEvery: 1 }\ntrain: { steps: 3,'));
+    const run = path.join(folder, 'run');
+    // Two warm-up steps and three of training: the fourth update fails.
+    const broken = exitRl(['train', '--config', config, '--out', run], { EXIT_RL_EMULATED_FAULT: 'adamw:4' });
+    assert.equal(broken.code, 1, broken.out);
+    assert.match(broken.err, /the device failed, and this process cannot use it any more: adamw: cudaErrorIllegalAddress/);
+    assert.match(broken.err, /The last checkpoint of the run is whole: start again with --resume/);
+    const resumed = exitRl(['train', '--resume', run]);
+    assert.equal(resumed.code, 0, resumed.err);
+    const whole = path.join(folder, 'whole');
+    assert.equal(exitRl(['train', '--config', config, '--out', whole]).code, 0);
+    const weights = (of: string) => readFileSync(path.join(of, 'checkpoints/step-000003/model.safetensors'));
+    assert.ok(weights(run).equals(weights(whole)), 'the resumed run ends with other weights');
+  });
+});
+
+test('a plugin of another build is refused', { skip }, () => {
+  const { out } = exitRl(['doctor'], { EXIT_RL_EMULATED_ABI: '99' });
+  assert.match(out, /cuda +none: .* has interface 99, this addon needs 1: both must come from one build/);
+});
+
+test('a run in bfloat16 and one in exact mode', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY);
+    const metrics = (name: string, ...set: string[]) => {
+      const run = path.join(folder, name);
+      const { code, err } = exitRl(['train', '--config', config, '--out', run, ...set.flatMap((one) => ['--set', one])]);
+      assert.equal(code, 0, err);
+      const lines = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+      return lines.map((line) => JSON.parse(line) as { mismatch?: number }).filter((m) => m.mismatch !== undefined);
+    };
+    const half = metrics('half', 'model.dtype=bfloat16');
+    assert.ok(half.length > 0);
+    for (const { mismatch } of half) assert.ok(mismatch! < 0.1, `mismatch ${mismatch}`);
+    for (const { mismatch } of metrics('exact', 'model.dtype=bfloat16', 'model.exact=true')) assert.equal(mismatch, 0);
+  });
+});
