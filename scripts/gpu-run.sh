@@ -6,7 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 what=${1:?usage: run.sh check|bench [FOLDER]}
 out=${2:-$here/results}
 mkdir -p "$out"
-if [[ ! -x $here/node ]]; then gunzip -k "$here/node.gz" && chmod +x "$here/node"; fi
+if [[ ! -x $here/node ]]; then tar -xzf "$here/payload.tar.gz" -C "$here"; fi
 export EXIT_RL_CUDA_PLUGIN=${EXIT_RL_CUDA_PLUGIN:-$here/build/Release/libexit_rl_cuda.so}
+export EXIT_RL_FIXTURES=$here/test/fixtures
 cd "$here"
 exec ./node scripts/gpu-check.mjs "$what" "$out"

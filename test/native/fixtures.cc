@@ -1,6 +1,7 @@
 #include "fixtures.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -8,7 +9,9 @@
 
 std::vector<Fixture> fixtures(const std::string& folder) {
   std::vector<Fixture> files;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(EXITRL_FIXTURES) / folder)) {
+  // EXIT_RL_FIXTURES: where they are when the tests run on another machine than they were built on.
+  const char* const moved = std::getenv("EXIT_RL_FIXTURES");
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(moved ? moved : EXITRL_FIXTURES) / folder)) {
     std::ifstream file(entry.path(), std::ios::binary);
     files.push_back({entry.path().filename().string(), {std::istreambuf_iterator<char>(file), {}}});
   }
