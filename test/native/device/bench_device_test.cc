@@ -1,0 +1,32 @@
+// Every benchmark of a device op runs, and counts what its formula says.
+#include "device/bench.h"
+#include "device_check.h"
+
+extern "C" const exitrl::device::Backend* exitrl_backend();
+
+using namespace exitrl;
+
+TEST(device_benchmarks_run) {
+  device::Device device(*exitrl_backend(), 0);
+  const auto run = [&](const char* op, const std::vector<int64_t>& shape) {
+    for (const Precision p : {Precision::f32, Precision::bf16}) {
+      const BenchResult result = device::run_bench(device, op, shape, p, 1);
+      CHECK(result.seconds.size() == 1 && result.seconds[0] > 0 && result.bytes > 0);
+    }
+    return device::run_bench(device, op, shape, Precision::bf16, 1);
+  };
+  CHECK(run("copy", {4096}).bytes == 8192);
+  for (const char* op : {"gemm_nt", "gemm_nn", "gemm_tn", "gemm_nt_fixed", "gemm_nn_fixed", "gemm_tn_fixed"}) CHECK(run(op, {8, 16, 24}).flops == 2 * 8 * 16 * 24);
+  for (const char* op : {"rmsnorm_forward", "rmsnorm_backward", "glu_forward", "glu_backward", "head_rows", "head_gradient", "sample", "sample_top_p"}) run(op, {5, 24});
+  for (const char* op : {"qk_rope_forward", "qk_rope_backward"}) run(op, {7, 2, 1, 16});
+  for (const char* op : {"embedding_forward", "embedding_backward"}) run(op, {40, 8, 5});
+  for (const char* op : {"attention_forward", "attention_backward"}) CHECK(run(op, {2, 20, 2, 1, 16}).flops > 0);
+  CHECK(run("attention_decode", {3, 70, 2, 1, 16}).bytes == 3 * 70 * 2 * 16 * 2);
+  // Shared keys are counted once a group.
+  CHECK(run("attention_decode_group", {2, 4, 64, 10, 2, 1, 16}).bytes == (2 * 64 + 8 * 10) * 2 * 16 * 2);
+  CHECK(run("head", {6, 16, 40}).flops == 6.0 * 6 * 16 * 40);
+  run("adamw", {3000});
+  run("gradient_norm", {3000});
+  CHECK_THROWS(device::run_bench(device, "softmax", {1}, Precision::f32, 1), "no benchmark of an op \"softmax\"");
+  CHECK_THROWS(device::run_bench(device, "copy", {1, 2}, Precision::f32, 1), "copy takes a shape of 1 sizes, got 2");
+}
