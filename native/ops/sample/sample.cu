@@ -153,7 +153,7 @@ __device__ __forceinline__ void top_p_cut(int V, const Row& row, float top_p, Fi
 #pragma unroll
       for (int i = 0; i < N; ++i) own += filter.exponential(x[j].at[i]);
   });
-  const double total = block_sum(double(own), s.row.sums), wanted = double(top_p) * total;
+  const double total = block_sum(double(own), s.row.sums), wanted = double(fmaxf(top_p, 0.0f)) * total;
   // All tokens below it together have less than 1 - top_p, with room for the rounding of the sums.
   const float negligible = float((total - wanted) * 0.999 / double(V));
   const Cut cut = select<N>(V, row, wanted, s.selection, [&](float logit) {
