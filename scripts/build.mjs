@@ -1,7 +1,7 @@
 // Brings dist/ and build/ up to date; both builds are incremental. --tests also builds the native tests.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { buildWithCMake, buildWithGyp, hasCMake, root, run } from './native.mjs';
+import { buildWithCMake, buildWithGyp, hasCMake, root, run, wantsPlugin } from './native.mjs';
 
 const tests = process.argv.includes('--tests');
 
@@ -14,6 +14,7 @@ function step(code, what) {
 if (hasCMake()) {
   step(buildWithCMake('addon'), 'building the native addon');
   const { test } = JSON.parse(readFileSync(path.join(root, 'native/sources.json'), 'utf8'));
+  if (wantsPlugin()) step(buildWithCMake('cuda_plugin'), 'building the CUDA plugin');
   if (tests && test.length > 0) {
     step(buildWithCMake('native_tests'), 'building the native tests');
     step(buildWithCMake('emulated_plugin'), 'building the emulated device');

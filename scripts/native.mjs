@@ -30,6 +30,12 @@ function cmakeJs() {
 /** EXIT_RL_CUDA=off leaves the CUDA plugin out, =on makes a missing nvcc an error; else it is built where nvcc is found. */
 export const cudaOption = { off: 'OFF', on: 'ON' }[process.env.EXIT_RL_CUDA?.toLowerCase()] ?? 'AUTO';
 
+/** Whether the CUDA plugin is to be built here: nvcc and a driver are there, or EXIT_RL_CUDA says on or off. */
+export function wantsPlugin() {
+  if (cudaOption !== 'AUTO') return cudaOption === 'ON';
+  return existsSync('/proc/driver/nvidia/version') && run('nvcc', ['--version'], { stdio: 'ignore' }) === 0;
+}
+
 /** Configures (once) and builds one target incrementally; returns the exit code. */
 export function buildWithCMake(target, out = 'build/cmake') {
   const driver = cmakeJs();

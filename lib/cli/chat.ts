@@ -15,7 +15,7 @@ import { Chat } from '../text/chat.ts';
 import type { Transcript } from '../text/transcript.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
-import { BASE, declare, wholeNumber } from './options.ts';
+import { BASE, DEVICE, declare, onDevice, wholeNumber } from './options.ts';
 import { type SamplingArguments, samplingOptions, samplingWishes } from './sampling.ts';
 
 interface Arguments extends SamplingArguments {
@@ -24,6 +24,7 @@ interface Arguments extends SamplingArguments {
   'max-tokens': string;
   seed: string;
   base?: string;
+  device?: string;
 }
 
 /** Tokens sampled at a time: each piece goes on from the cache pages of the one before. */
@@ -42,6 +43,7 @@ export const chat: CommandModule<object, Arguments> = {
         'max-tokens': { type: 'string', requiresArg: true, default: '256', describe: 'Longest answer' },
         seed: { type: 'string', requiresArg: true, default: '1', describe: 'Seed of the sampling' },
         ...BASE,
+        ...DEVICE,
       },
       ['model'],
     ) as never,
@@ -56,7 +58,7 @@ export const chat: CommandModule<object, Arguments> = {
     const talk = Chat.load(weights);
     const sampling = { ...folderSampling(weights), ...wishes };
     const addon = await loadEngine();
-    const model = await openFolder(addon, folder, { base });
+    const model = await openFolder(addon, folder, { device: onDevice({ device: 'cpu' }, args.device).device, base });
     const { max_position_embeddings: positions } = JSON.parse(model.config) as { max_position_embeddings: number };
     let transcript: Transcript | null = null;
     const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });

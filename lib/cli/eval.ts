@@ -7,7 +7,7 @@ import { formatCurve, formatCurves } from '../evaluation/table.ts';
 import { openEnvironment, openFolder } from '../model.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
-import { BASE, declare, wholeNumber, wholeNumbers } from './options.ts';
+import { BASE, DEVICE, declare, onDevice, wholeNumber, wholeNumbers } from './options.ts';
 import { type SamplingArguments, samplingOptions, samplingWishes } from './sampling.ts';
 
 interface Arguments extends SamplingArguments {
@@ -18,6 +18,7 @@ interface Arguments extends SamplingArguments {
   seed?: string;
   step?: string;
   base?: string;
+  device?: string;
   revise: string;
   'revise-below': string;
   json?: boolean;
@@ -47,6 +48,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
         seed: { type: 'string', requiresArg: true, describe: 'Seed of the sampling (default: as configured)' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
         ...BASE,
+        ...DEVICE,
         revise: {
           type: 'string',
           requiresArg: true,
@@ -78,7 +80,7 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
       const environment = openEnvironment(config);
       const sampling = evaluationSampling(config, environment, wishes);
       checkSamples(samples ?? 1, sampling.temperature, 'give a --temperature above 0, or drop --samples');
-      const model = await openFolder(addon, path, { dtype: config.model.dtype, base: args.base ?? null });
+      const model = await openFolder(addon, path, { ...onDevice(config.model, args.device), base: args.base ?? null });
       curves[name] = await evaluate(addon, model, environment, {
         ...sampling,
         k,

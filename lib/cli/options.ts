@@ -1,5 +1,6 @@
 // Checks of command-line values that yargs leaves as text.
 import type { Argv, CommandModule } from 'yargs';
+import { DEVICE_NAME } from '../config/schema.ts';
 import { suggestion, UsageError } from '../errors.ts';
 
 /** A command with the option names that exist for it. */
@@ -20,6 +21,21 @@ export const BASE = {
     describe: 'Folder of the weights an adapter was trained beside, if not where it was',
   },
 } as const satisfies Options;
+
+export const DEVICE = {
+  device: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Where the model computes: cpu, cuda, cuda:N or auto (default: as configured)',
+  },
+} as const satisfies Options;
+
+/** Settings of a model where --device says something else than its configuration. */
+export function onDevice<M extends { readonly device: string }>(model: M, device: string | undefined): M {
+  if (device === undefined) return model;
+  if (!DEVICE_NAME.test(device)) throw new UsageError(`--device ${device}: expected cpu, cuda, cuda:N or auto`);
+  return { ...model, device };
+}
 
 /** A new run names its model in its settings. */
 export function rejectBase({ base }: { readonly base?: string }): void {

@@ -7,7 +7,7 @@ import { selfIterate } from '../rollout/self-iterate.ts';
 import type { Attempt } from '../types.ts';
 import { savedModels } from './checkpoints.ts';
 import { loadEngine } from './engine.ts';
-import { BASE, declare, nonNegative, wholeNumber } from './options.ts';
+import { BASE, DEVICE, declare, nonNegative, onDevice, wholeNumber } from './options.ts';
 
 interface Arguments {
   run: string;
@@ -17,6 +17,7 @@ interface Arguments {
   seed: string;
   step?: string;
   base?: string;
+  device?: string;
   json?: boolean;
 }
 
@@ -34,6 +35,7 @@ export const sample: CommandModule<object, Arguments> = {
         seed: { type: 'string', requiresArg: true, default: '1', describe: 'Seed of the sampling' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
         ...BASE,
+        ...DEVICE,
         json: { type: 'boolean', describe: 'Print one JSON object per attempt' },
       },
       ['run'],
@@ -49,7 +51,7 @@ export const sample: CommandModule<object, Arguments> = {
     const addon = await loadEngine();
     const environment = openEnvironment(config);
     const instance = environment.task(number, 'held_out');
-    const model = await openFolder(addon, path, { dtype: config.model.dtype, base });
+    const model = await openFolder(addon, path, { ...onDevice(config.model, args.device), base });
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };
     if (!args.json) process.stdout.write(`${name}, held-out instance ${number}\n`);
     const history: Attempt[] = [];

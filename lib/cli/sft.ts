@@ -8,7 +8,7 @@ import { UsageError } from '../errors.ts';
 import { environmentFacts } from '../runs/facts.ts';
 import { createSftRun, openSftRun, runSft, type SftRun } from '../sft/run.ts';
 import { loadEngine } from './engine.ts';
-import { BASE, declare, rejectBase } from './options.ts';
+import { BASE, DEVICE, declare, onDevice, rejectBase } from './options.ts';
 import { Progress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
 
@@ -20,6 +20,7 @@ interface Arguments {
   out?: string;
   resume?: string;
   base?: string;
+  device?: string;
   json?: boolean;
 }
 
@@ -37,6 +38,7 @@ export const sft: CommandModule<object, Arguments> = {
         out: { type: 'string', requiresArg: true, describe: 'Folder of the run' },
         resume: { type: 'string', requiresArg: true, describe: 'Folder of a run to go on with' },
         ...BASE,
+        ...DEVICE,
         json: { type: 'boolean', describe: 'Print the result as JSON' },
       },
       ['data'],
@@ -44,7 +46,8 @@ export const sft: CommandModule<object, Arguments> = {
   handler: async (args) => {
     const addon = await loadEngine();
     const { resume, base = null } = args;
-    const run = resume === undefined ? started(args, environmentFacts(addon.doctor())) : openSftRun(resume, base);
+    const run =
+      resume === undefined ? started(args, environmentFacts(addon.doctor())) : resumed(resume, base, args.device);
     const progress = new Progress();
     const result = await runSft(addon, run, progress, stopOnSignals()).finally(() => progress.end());
     if (args.json) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -55,13 +58,19 @@ export const sft: CommandModule<object, Arguments> = {
   },
 };
 
+function resumed(path: string, base: string | null, device: string | undefined): SftRun {
+  const run = openSftRun(path, base);
+  return { ...run, config: { ...run.config, model: onDevice(run.config.model, device) } };
+}
+
 function started(args: Arguments, facts: Record<string, unknown>): SftRun {
-  const { data, model, config, set = [], out } = args;
+  const { data, model, config, set = [], out, device } = args;
   rejectBase(args);
   if (out === undefined) throw new UsageError('give --out: the folder of the run');
   const own = [
     ...(data === undefined ? [] : [`data.train=${JSON.stringify(resolve(data))}`]),
     ...(model === undefined ? [] : [`model.path=${JSON.stringify(resolve(model))}`]),
+    ...(device === undefined ? [] : [`model.device=${device}`]),
     ...set,
   ];
   const settings =

@@ -15,7 +15,7 @@ import { ADAPTER_CONFIG, CONFIG } from '../runs/files.ts';
 import { createRun, openRun, type Run } from '../runs/run-folder.ts';
 import { dryRun } from './dry-run.ts';
 import { loadEngine } from './engine.ts';
-import { BASE, declare, rejectBase } from './options.ts';
+import { BASE, DEVICE, declare, onDevice, rejectBase } from './options.ts';
 import { clock, Progress } from './progress.ts';
 import { stopOnSignals } from './signals.ts';
 
@@ -27,6 +27,7 @@ interface Arguments {
   out?: string;
   resume?: string;
   base?: string;
+  device?: string;
   'dry-run'?: boolean;
   json?: boolean;
 }
@@ -51,6 +52,7 @@ export const train: CommandModule<object, Arguments> = {
       out: { type: 'string', requiresArg: true, describe: 'Folder of the run (default: runs/<name>-<time>)' },
       resume: { type: 'string', requiresArg: true, describe: 'Folder of a run to go on with' },
       ...BASE,
+      ...DEVICE,
       'dry-run': {
         type: 'boolean',
         describe: 'Check the configuration, print it and the memory it takes; train nothing',
@@ -79,6 +81,7 @@ function configured(args: Arguments): { name: string; config: Config } {
     throw new UsageError(`give --config FILE or --preset NAME (presets: ${presetNames().join(', ')})`);
   }
   const set = [...(args.set ?? [])];
+  if (args.device !== undefined) set.push(`model.device=${args.device}`);
   if (args.strategy !== undefined) set.push(`strategies=[${args.strategy.join(', ')}]`);
   const loaded = args.config === undefined ? loadPreset(args.preset!, set) : loadConfig(args.config, set);
   const { path, adapter } = loaded.model;
@@ -99,7 +102,8 @@ function resumed(args: Arguments, path: string): Run {
     if (args[name] !== undefined)
       throw new UsageError(`--resume goes on with the run as it was configured; drop --${name}`);
   }
-  return openRun(path, args.base ?? null);
+  const run = openRun(path, args.base ?? null);
+  return { ...run, config: { ...run.config, model: onDevice(run.config.model, args.device) } };
 }
 
 /** --out, or runs/<name>-<time> with a number behind it when two start in the same second. */

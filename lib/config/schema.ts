@@ -57,6 +57,8 @@ const decoder = z
     path: ['heads'],
   });
 
+export const DEVICE_NAME = /^(cpu|auto|cuda(:\d{1,3})?)$/;
+
 export const model = z
   .strictObject({
     path: z.string().nullable().default(null).describe('A folder with config.json and safetensors'),
@@ -67,7 +69,7 @@ export const model = z
       .describe('What linear layers compute with; weights that are trained stay float32 beside it'),
     device: z
       .string()
-      .regex(/^(cpu|auto|cuda(:\d{1,3})?)$/, 'expected cpu, cuda, cuda:N or auto')
+      .regex(DEVICE_NAME, 'expected cpu, cuda, cuda:N or auto')
       .default('cpu')
       .describe('Where the model computes: cpu, cuda, cuda:N, or auto (cuda:0 where it can be used, else cpu)'),
     exact: z

@@ -217,7 +217,7 @@ async function inPhase(
     model =
       saved === null
         ? await openModel(addon, config, environment)
-        : await openFolder(addon, saved, { dtype: config.model.dtype, base: run.base ?? null });
+        : await openFolder(addon, saved, { ...config.model, base: run.base ?? null });
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
     if (saved === null && model.adapter !== null) await requireSameBase(run, model);
     await body({ ...context, model, folder, saving, sampling });

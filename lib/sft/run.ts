@@ -90,7 +90,7 @@ async function inFolder(addon: Addon, run: SftRun, observer: Observer, stop: Sto
   const model =
     checkpoint === null
       ? await openModel(addon, config, sizes)
-      : await openFolder(addon, checkpoint.path, { dtype: config.model.dtype, base });
+      : await openFolder(addon, checkpoint.path, { ...config.model, base });
   try {
     if (checkpoint !== null) await loadTrainingState(model, checkpoint);
     const loss = (): Promise<number | null> => exampleLoss(model, heldOut, config.train.microBatchTokens);

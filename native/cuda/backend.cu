@@ -62,7 +62,7 @@ T value(Status* s, Instance* instance, Body&& body) {
 
 Backend make_table() {
   Backend b{};
-  b.abi = device::kBackendAbi;
+  b.abi = backend_abi();
   std::snprintf(b.version, sizeof b.version, "%s", EXITRL_VERSION);
   std::snprintf(b.kind, sizeof b.kind, "%s", backend_kind());
   b.device_count = [](Status* s) { return value<int32_t>(s, nullptr, [] { return device_count(); }); };

@@ -38,9 +38,12 @@ void launch(Context& context, const char* name, void (*kernel)(P...), dim3 grid,
   check(cudaGetLastError(), name);
 }
 #else
+void fail_when_told(const char* kernel);  // emulate/runtime.cc
+
 template <class... P, class... A>
 void launch(Context&, const char* name, void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, A&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  fail_when_told(name);
   emulate::launch(name, [=, ... values = P(std::forward<A>(arguments))] { kernel(values...); }, grid, threads, shared_bytes);
 }
 #endif

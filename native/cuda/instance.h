@@ -21,6 +21,7 @@ using device::Instance;
 constexpr int kMarks = 32;
 
 const char* backend_kind();
+uint32_t backend_abi();
 int32_t device_count();
 void describe(int32_t device, DeviceInfo& info);
 Instance* open_instance(int32_t device);

@@ -106,6 +106,7 @@ void check(cudaError_t error, const char* what) {
 }
 
 const char* backend_kind() { return "cuda"; }
+uint32_t backend_abi() { return device::kBackendAbi; }
 
 int32_t device_count() {
   int count = 0;

@@ -122,7 +122,8 @@ class Planner {
       for (size_t i = begin; i < end; ++i) {
         const AttentionSpan& span = spans_[list[i]];
         grouped[size_t(list[i])] = true;
-        works_.push_back({int32_t(p_.rows.size()), 1, add_table(span, keys, span.position), keys, int32_t(span.position + 1), shared, int32_t(i - begin)});
+        const int32_t own = add_table(span, keys, span.position);
+        works_.push_back({int32_t(p_.rows.size()), 1, own, keys, int32_t(span.position + 1), shared, int32_t(i - begin)});
         p_.rows.push_back(int32_t(span.row));
       }
     }
@@ -143,11 +144,13 @@ class Planner {
         p_.partials += int64_t(w.ranges) * w.queries;
       }
       for (int64_t r = 0; r < w.ranges; ++r) {
-        const int32_t begin = w.begin + int32_t(w.tiles() * r / w.ranges * kKeyTile), end = w.begin + int32_t(w.tiles() * (r + 1) / w.ranges * kKeyTile);
-        p_.items.push_back({w.query, w.queries, w.table, begin, std::min(end, w.end), w.partial < 0 ? -1 : w.partial + int32_t(r) * w.queries});
+        const auto border = [&](int64_t i) { return w.begin + int32_t(w.tiles() * i / w.ranges * kKeyTile); };
+        const int32_t partial = w.partial < 0 ? -1 : w.partial + int32_t(r) * w.queries;
+        p_.items.push_back({w.query, w.queries, w.table, border(r), std::min(border(r + 1), w.end), partial});
       }
     }
-    std::stable_sort(p_.items.begin(), p_.items.end(), [](const AttentionItem& a, const AttentionItem& b) { return a.key_end - a.key_begin > b.key_end - b.key_begin; });
+    std::stable_sort(p_.items.begin(), p_.items.end(),
+                     [](const AttentionItem& a, const AttentionItem& b) { return a.key_end - a.key_begin > b.key_end - b.key_begin; });
   }
 
   void add_parts(const Work& w, int32_t query) {
@@ -183,14 +186,15 @@ AttentionPlanSizes largest_attention_plan(int64_t rows, int64_t spans, const Att
   const int64_t queries = item_queries(s.H, s.K), ranges = s.split ? ranges_wanted(s) : 0;
   const bool group = s.group && queries > 1;
   // m one-row spans that share pages need at most 2 m / 3 tiles for them: 1 for 2, 2 for 3.
-  return {std::min(rows, rows / queries + spans) + (group ? 2 * spans / 3 : 0) + ranges, rows + (group ? spans : 0), ranges > 0 || group ? rows : 0,
-          (group ? 2 * spans : 0) + ranges * queries};
+  return {std::min(rows, rows / queries + spans) + (group ? 2 * spans / 3 : 0) + ranges, rows + (group ? spans : 0),
+          ranges > 0 || group ? rows : 0, (group ? 2 * spans : 0) + ranges * queries};
 }
 
 void pad_attention_plan(AttentionPlan& plan, const AttentionPlanSizes& sizes) {
   const auto grow = [](auto& list, int64_t size, auto value, const char* what) {
     if (int64_t(list.size()) > size)
-      fail(ErrorCode::internal, "an attention plan has " + std::to_string(list.size()) + " " + what + ", but room for " + std::to_string(size));
+      fail(ErrorCode::internal,
+           "an attention plan has " + std::to_string(list.size()) + " " + what + ", but room for " + std::to_string(size));
     list.resize(size_t(size), value);
   };
   grow(plan.items, sizes.items, AttentionItem{0, 0, 0, 0, 0, -1}, "items");
@@ -242,7 +246,8 @@ void plan_attention_backward(AttentionBackwardPlan& plan, const AttentionSpan* s
     return rows;
   };
   for (auto* items : {&plan.query_items, &plan.key_items})
-    std::stable_sort(items->begin(), items->end(), [&](const AttentionBackwardItem& a, const AttentionBackwardItem& b) { return met(a) > met(b); });
+    std::stable_sort(items->begin(), items->end(),
+                     [&](const AttentionBackwardItem& a, const AttentionBackwardItem& b) { return met(a) > met(b); });
 }
 
 }  // namespace exitrl::device

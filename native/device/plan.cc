@@ -9,10 +9,10 @@ int64_t pass_bytes(const Decoder& decoder, const AdapterLayout* adapter, Precisi
   const RolloutBatch batch = planned.view();
   PassSizes most;
   int64_t rows = train.micro_batch_tokens;
-  const auto borders = micro_batch_borders(batch, train.micro_batch_tokens, Targets::all);
+  const auto borders = micro_batch_borders(batch, train.micro_batch_tokens, Targets::loss_mask);
   MicroBatch micro;
   for (size_t m = 0; m + 1 < borders.size(); ++m) {
-    fill(micro, batch, borders[m], borders[m + 1], Targets::all);
+    fill(micro, batch, borders[m], borders[m + 1], Targets::loss_mask);
     rows = std::max(rows, micro.T());
     most.grow(micro, plan_pass(micro, c, 0, Workspace::Use::training));
   }

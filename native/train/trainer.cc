@@ -311,12 +311,20 @@ PlannedBatch::PlannedBatch(int64_t prompts, int64_t samples, int64_t prompt_toke
     tokens.insert(tokens.end(), size_t(new_tokens), int32_t(prompts + s));
     offsets.push_back(int32_t(tokens.size()));
   }
+  advantage.assign(size_t(sequences), 0.0f);
+  logprob.assign(tokens.size(), 0.0f);
+  mask.assign(tokens.size() / 8 + 1, 0);
+  for (int64_t i = 0; i < int64_t(tokens.size()); ++i)
+    if (i % length >= prompt_tokens) mask[size_t(i / 8)] |= uint8_t(1 << (i % 8));
 }
 
 RolloutBatch PlannedBatch::view() const {
   RolloutBatch batch;
   batch.B = int64_t(offsets.size()) - 1;
   batch.tokens = {offsets.data(), tokens.data()};
+  batch.loss_mask = {offsets.data(), mask.data(), 0};
+  batch.logprob = {offsets.data(), logprob.data()};
+  batch.advantage = advantage.data();
   return batch;
 }
 

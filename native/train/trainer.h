@@ -59,6 +59,8 @@ void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const flo
 struct PlannedBatch {
   PlannedBatch(int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens);
   std::vector<int32_t> offsets{0}, tokens;
+  std::vector<uint8_t> mask;              // bits of the new tokens
+  std::vector<float> advantage, logprob;  // zeros
   RolloutBatch view() const;
 };
 

@@ -68,18 +68,22 @@ test('a run on a device trains, saves, resumes on the CPU and evaluates', { skip
     const run = path.join(folder, 'run');
     const trained = exitRl(['train', '--config', config, '--out', run]);
     assert.equal(trained.code, 0, trained.err);
-    const lines = readFileSync(path.join(run, 'improve/metrics.jsonl'), 'utf8').trim().split('\n');
+    const lines = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
     const steps = lines.map((line) => JSON.parse(line)).filter((m) => m.step !== undefined);
     assert.ok(steps.length >= 2);
     // Small, for this is not exact mode, and recorded for every step.
-    for (const step of steps.filter((m) => m.mismatch !== undefined)) assert.ok(step.mismatch < 1e-3, `mismatch ${step.mismatch}`);
+    for (const step of steps.filter((m) => m.mismatch !== undefined))
+      assert.ok(step.mismatch < 1e-3, `mismatch ${step.mismatch}`);
     const evaluated = exitRl(['eval', run, '--device', 'cpu']);
     assert.equal(evaluated.code, 0, evaluated.err);
   });
 });
 
 test('what stands in the way of a device is said', { skip }, () => {
-  const none = spawnSync(process.execPath, [MAIN, 'doctor'], { encoding: 'utf8', env: { ...process.env, EXIT_RL_CUDA_PLUGIN: '/nowhere/plugin.so' } });
+  const none = spawnSync(process.execPath, [MAIN, 'doctor'], {
+    encoding: 'utf8',
+    env: { ...process.env, EXIT_RL_CUDA_PLUGIN: '/nowhere/plugin.so' },
+  });
   assert.match(none.stdout, /cuda +none: EXIT_RL_CUDA_PLUGIN names \/nowhere\/plugin.so, which cannot be read/);
   const notOurs = exitRl(['doctor'], { EXIT_RL_CUDA_PLUGIN: path.join(root, 'package.json') });
   assert.match(notOurs.out, /cuda +none: the plugin cannot be loaded: /);
@@ -88,7 +92,10 @@ test('what stands in the way of a device is said', { skip }, () => {
     writeFileSync(config, TINY);
     const seven = exitRl(['train', '--config', config, '--out', path.join(folder, 'run'), '--device', 'cuda:7']);
     assert.equal(seven.code, 1);
-    assert.match(seven.err, /device cuda:7 cannot be used: there is no device 7: this machine has 1\. exit-rl doctor shows more; --device cpu works without/);
+    assert.match(
+      seven.err,
+      /device cuda:7 cannot be used: there is no device 7: this machine has 1\. exit-rl doctor shows more; --device cpu works without/,
+    );
     const word = exitRl(['train', '--config', config, '--out', path.join(folder, 'run'), '--device', 'gpu']);
     assert.equal(word.code, 2);
     assert.match(word.err, /expected cpu, cuda, cuda:N or auto/);
@@ -103,5 +110,47 @@ test('memory that does not suffice is an error with what would fit, and the proc
     const tight = exitRl(['train', '--config', config, '--out', run], { EXIT_RL_EMULATED_MEMORY: '700000' });
     assert.equal(tight.code, 1);
     assert.match(tight.err, /needs \d+ MB of working memory, and the device has \d+ MB/);
+  });
+});
+
+test('a kernel fault ends the run with its last checkpoint whole, and the run goes on from there', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY.replace('train: { steps: 2,', 'run: { checkpointEvery: 1 }\ntrain: { steps: 3,'));
+    const run = path.join(folder, 'run');
+    // Two warm-up steps and three of training: the fourth update fails.
+    const broken = exitRl(['train', '--config', config, '--out', run], { EXIT_RL_EMULATED_FAULT: 'adamw:4' });
+    assert.equal(broken.code, 1, broken.out);
+    assert.match(broken.err, /the device failed, and this process cannot use it any more: adamw: cudaErrorIllegalAddress/);
+    assert.match(broken.err, /The last checkpoint of the run is whole: start again with --resume/);
+    const resumed = exitRl(['train', '--resume', run]);
+    assert.equal(resumed.code, 0, resumed.err);
+    const whole = path.join(folder, 'whole');
+    assert.equal(exitRl(['train', '--config', config, '--out', whole]).code, 0);
+    const weights = (of: string) => readFileSync(path.join(of, 'checkpoints/step-000003/model.safetensors'));
+    assert.ok(weights(run).equals(weights(whole)), 'the resumed run ends with other weights');
+  });
+});
+
+test('a plugin of another build is refused', { skip }, () => {
+  const { out } = exitRl(['doctor'], { EXIT_RL_EMULATED_ABI: '99' });
+  assert.match(out, /cuda +none: .* has interface 99, this addon needs 1: both must come from one build/);
+});
+
+test('a run in bfloat16 and one in exact mode', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY);
+    const metrics = (name: string, ...set: string[]) => {
+      const run = path.join(folder, name);
+      const { code, err } = exitRl(['train', '--config', config, '--out', run, ...set.flatMap((one) => ['--set', one])]);
+      assert.equal(code, 0, err);
+      const lines = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+      return lines.map((line) => JSON.parse(line) as { mismatch?: number }).filter((m) => m.mismatch !== undefined);
+    };
+    const half = metrics('half', 'model.dtype=bfloat16');
+    assert.ok(half.length > 0);
+    for (const { mismatch } of half) assert.ok(mismatch! < 0.1, `mismatch ${mismatch}`);
+    for (const { mismatch } of metrics('exact', 'model.dtype=bfloat16', 'model.exact=true')) assert.equal(mismatch, 0);
   });
 });

@@ -28,6 +28,22 @@ constexpr int64_t kHeader = 256;
 }  // namespace
 
 const char* backend_kind() { return "emulated"; }
+
+// EXIT_RL_EMULATED_ABI: what a plugin of another build would say.
+uint32_t backend_abi() {
+  const char* text = std::getenv("EXIT_RL_EMULATED_ABI");
+  return text ? uint32_t(std::atoi(text)) : device::kBackendAbi;
+}
+
+// EXIT_RL_EMULATED_FAULT=kernel:n: the n-th launch of this kernel kills the device, as a bad address on a card would.
+void fail_when_told(const char* kernel) {
+  static const char* const text = std::getenv("EXIT_RL_EMULATED_FAULT");
+  static int launches = 0;
+  if (!text) return;
+  const char* const colon = std::strchr(text, ':');
+  if (!colon || std::strlen(kernel) != size_t(colon - text) || std::strncmp(kernel, text, size_t(colon - text)) != 0) return;
+  if (++launches == std::atoi(colon + 1)) throw DeviceLost(std::string(kernel) + ": cudaErrorIllegalAddress: an illegal memory access was encountered");
+}
 int32_t device_count() { return 1; }
 
 void describe(int32_t, DeviceInfo& info) {

@@ -60,9 +60,14 @@ __global__ void __launch_bounds__(kThreads) delta_kernel(const T* o, const T* d_
 
 void check_heads(const char* op, int64_t H, int64_t K, int64_t D, Precision precision) {
   const int64_t multiple = precision == Precision::bf16 ? 8 : 1;
-  if (K < 1 || H % K != 0) fail(ErrorCode::invalid_argument, std::string(op) + ": " + std::to_string(H) + " query heads cannot share " + std::to_string(K) + " kv heads");
+  if (K < 1 || H % K != 0)
+    fail(ErrorCode::invalid_argument,
+         std::string(op) + ": " + std::to_string(H) + " query heads cannot share " + std::to_string(K) +
+             " kv heads; the first must be a multiple of the second");
   if (D < 1 || D > 256 || D % multiple != 0)
-    fail(ErrorCode::invalid_argument, std::string(op) + ": heads of " + std::to_string(D) + " numbers; on a device they have at most 256, and in bfloat16 a multiple of 8");
+    fail(ErrorCode::invalid_argument,
+         std::string(op) + ": heads of " + std::to_string(D) +
+             " numbers; on a device they have at most 256, and in bfloat16 a multiple of 8");
 }
 
 }  // namespace
@@ -77,7 +82,8 @@ void attention_merge(Context& context, const AttentionMerge& a) {
   by_precision(a.precision, [&](auto tag) {
     using T = decltype(tag);
     const auto run = [&](auto width) {
-      launch(context, "attention_merge", merge_kernel<T, width()>, dim3(ceil_div(a.R * a.H * a.D, int64_t(kThreads) * width())), kThreads, 0, a);
+      const dim3 grid(ceil_div(a.R * a.H * a.D, int64_t(kThreads) * width()));
+      launch(context, "attention_merge", merge_kernel<T, width()>, grid, kThreads, 0, a);
     };
     if (a.D % 4 == 0) run(std::integral_constant<int, 4>{});
     else run(std::integral_constant<int, 1>{});
@@ -89,7 +95,8 @@ void attention_backward(Context& context, const device::AttentionBackward& a) {
   by_precision(a.precision, [&](auto tag) {
     using T = decltype(tag);
     const auto run = [&](auto width) {
-      launch(context, "attention_delta", delta_kernel<T, width()>, dim3(ceil_div(a.T * a.H, kThreads / 16)), kThreads, 0, static_cast<const T*>(a.o),
+      const dim3 grid(ceil_div(a.T * a.H, kThreads / 16));
+      launch(context, "attention_delta", delta_kernel<T, width()>, grid, kThreads, 0, static_cast<const T*>(a.o),
              static_cast<const T*>(a.d_o), a.delta, a.T * a.H, a.D);
     };
     if (a.D % kVector<T> == 0) run(std::integral_constant<int, kVector<T>>{});

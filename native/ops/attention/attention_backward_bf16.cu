@@ -31,7 +31,8 @@ struct Shape {
 
 // Blocks that share a multiprocessor: as many as registers allow without spilling.
 template <Of of, int D, bool padded>
-constexpr int kBlocks = of == Of::queries ? (D <= 32 ? 4 : D == 64 || D == 128 ? 3 : 2) : (D <= 16 ? 4 : D < 64 || (D == 64 && !padded) ? 3 : 2);
+constexpr int kBlocks = of == Of::queries ? (D <= 32 ? 4 : D == 64 || D == 128 ? 3 : 2)
+                                          : (D <= 16 ? 4 : D < 64 || (D == 64 && !padded) ? 3 : 2);
 
 template <Of of, int D>
 struct Columns {};
@@ -69,7 +70,8 @@ __global__ void __launch_bounds__(kThreads, (kBlocks<of, D, padded>)) backward_k
   const AttentionBackwardItem item = (of == Of::queries ? a.query_items : a.key_items)[blockIdx.x];
   const int group = int(unsigned(a.H) / unsigned(a.K)), window = int(a.window), width = padded ? int(a.D) : D;
   const int64_t stride = (a.H + 2 * a.K) * width;
-  const int kv = of == Of::queries ? int(blockIdx.y) / group : int(blockIdx.y), first_head = of == Of::queries ? int(blockIdx.y) : kv * group;
+  const int kv = of == Of::queries ? int(blockIdx.y) / group : int(blockIdx.y);
+  const int first_head = of == Of::queries ? int(blockIdx.y) : kv * group;
   auto& s = shared<Shared<of, D>>();
   const int warp = warp_index(), lane = lane_index(), tile_rows = item.tile.rows;
   if (tile_rows <= 0) return;
@@ -92,7 +94,8 @@ __global__ void __launch_bounds__(kThreads, (kBlocks<of, D, padded>)) backward_k
       if (const int n = int(threadIdx.x % N); threadIdx.x < 2 * N) {
         const bool valid = n < at.count();
         const float* const from = threadIdx.x < N ? a.lse : a.delta;
-        copy_async4(threadIdx.x < N ? &s.lse[stage][n] : &s.delta[stage][n], valid ? from + int64_t(at.row() + n) * a.H + head : from, valid);
+        float* const to = threadIdx.x < N ? &s.lse[stage][n] : &s.delta[stage][n];
+        copy_async4(to, valid ? from + int64_t(at.row() + n) * a.H + head : from, valid);
       }
     }
     copy_commit();
@@ -103,6 +106,7 @@ __global__ void __launch_bounds__(kThreads, (kBlocks<of, D, padded>)) backward_k
   copy_rows<kRows, D, padded>(s.own[0], of == Of::queries ? queries(first_head) : keys, item.tile.row, tile_rows, width);
   copy_rows<kRows, D, padded>(s.own[1], of == Of::queries ? d_outputs(first_head) : values, item.tile.row, tile_rows, width);
   if (!ahead.done()) fetch(ahead, 0);
+  else copy_commit();
 
   float own_lse[2], own_delta[2];
   if constexpr (of == Of::queries) {
@@ -115,7 +119,8 @@ __global__ void __launch_bounds__(kThreads, (kBlocks<of, D, padded>)) backward_k
   }
   const float scale = a.scale * kLog2E;
   const int first_column = of == Of::keys ? int(blockIdx.z) * kColumns : 0;
-  const int low = item.tile.position + 16 * warp, high = item.tile.position + min(16 * warp + 16, tile_rows) - 1;  // positions of the warp's rows
+  // Positions of the warp's rows.
+  const int low = item.tile.position + 16 * warp, high = item.tile.position + min(16 * warp + 16, tile_rows) - 1;
   float d0[kColumns / 8][4] = {}, d1[of == Of::keys ? kColumns / 8 : 1][4] = {};
 
   for (int stage = 0; !now.done(); now.next()) {
@@ -176,7 +181,8 @@ __global__ void __launch_bounds__(kThreads, (kBlocks<of, D, padded>)) backward_k
     for_each_piece<kColumns>([&](int r, int column) {
       const int row = 16 * warp + r;
       column += first_column;
-      if (row < tile_rows && column < width) store<8>(out + (item.tile.row + row) * stride + head * width + column, load<8>(&tile.at[row][column]));
+      if (row >= tile_rows || column >= width) return;
+      store<8>(out + (item.tile.row + row) * stride + head * width + column, load<8>(&tile.at[row][column]));
     });
   };
   put_rows(s.own[0], 16 * warp, first_column, d0, a.scale, a.scale);
@@ -191,6 +197,7 @@ __global__ void __launch_bounds__(kThreads, (kBlocks<of, D, padded>)) backward_k
 void backward_bf16(Context& context, const AttentionBackward& a) {
   by_head_width(a.D, [&](auto width, auto padded) {
     const auto run = [&](auto of, const char* name, dim3 grid) {
+      static_assert(sizeof(Shared<of(), width()>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
       launch(context, name, backward_kernel<of(), width(), padded()>, grid, kThreads, sizeof(Shared<of(), width()>), a);
     };
     run(std::integral_constant<Of, Of::queries>{}, "attention_backward_queries", dim3(a.query_item_count, a.H));

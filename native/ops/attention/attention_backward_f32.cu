@@ -40,7 +40,8 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(const AttentionBackw
   if (rows <= 0) return;
   const int group = int(a.H / a.K), width = int(a.D), window = int(a.window);
   const int64_t stride = (a.H + 2 * a.K) * width;
-  const int kv = of == Of::queries ? int(blockIdx.y) / group : int(blockIdx.y), first_head = of == Of::queries ? int(blockIdx.y) : kv * group;
+  const int kv = of == Of::queries ? int(blockIdx.y) / group : int(blockIdx.y);
+  const int first_head = of == Of::queries ? int(blockIdx.y) : kv * group;
   const float *const qkv = static_cast<const float*>(a.qkv), *const d_o = static_cast<const float*>(a.d_o);
   const auto queries = [&](int head) { return Source{qkv + head * width, stride}; };
   const auto d_outputs = [&](int head) { return Source{d_o + head * width, a.H * width}; };
@@ -104,10 +105,12 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(const AttentionBackw
 void backward_f32(Context& context, const AttentionBackward& a) {
   const auto run = [&](auto width) {
     constexpr int D = width();
-    launch(context, "attention_backward_queries", backward_kernel<Of::queries, D>, dim3(a.query_item_count, a.H, device::kKeyTile / kRows), kThreads, sizeof(Shared<D>), a);
-    launch(context, "attention_backward_keys", backward_kernel<Of::keys, D>, dim3(a.key_item_count, a.K, device::kKeyTile / kRows), kThreads, sizeof(Shared<D>), a);
+    const dim3 queries(a.query_item_count, a.H, device::kKeyTile / kRows), keys(a.key_item_count, a.K, device::kKeyTile / kRows);
+    launch(context, "attention_backward_queries", backward_kernel<Of::queries, D>, queries, kThreads, sizeof(Shared<D>), a);
+    launch(context, "attention_backward_keys", backward_kernel<Of::keys, D>, keys, kThreads, sizeof(Shared<D>), a);
   };
-  if (a.D <= 64) run(std::integral_constant<int, 64>{});
+  if (a.D <= 32) run(std::integral_constant<int, 32>{});
+  else if (a.D <= 64) run(std::integral_constant<int, 64>{});
   else if (a.D <= 128) run(std::integral_constant<int, 128>{});
   else run(std::integral_constant<int, 256>{});
 }

@@ -8,6 +8,10 @@
 // and finishes its queries, a query's result depends on nothing but its keys (exact mode). Keys before the window of all of an
 // item's queries may be left out: key_begin is then the multiple of kKeyTile at or below the first needed one.
 //
+// Slots at or behind an item's key_end are not read. Below it, a query gives what it does not see the weight 0: keys and values
+// there must be finite. Head widths are at most 256, in bfloat16 multiples of 8, with q, pages and strides aligned to 16 bytes;
+// else Error(invalid_argument). Graphs of a fixed shape have items without queries and merged rows without parts: they are left out.
+//
 // FLOPs 4 Tq Tk H D (half of it if causal), backward 10 (the scores are computed twice, for dq and for dk and dv: no atomics).
 #pragma once
 #include <cstdint>
@@ -23,7 +27,7 @@ constexpr int kQueryTile = 64;  // rows of a tile: queries times heads of a grou
 inline int64_t item_queries(int64_t H, int64_t K) { return H / K >= kQueryTile ? 1 : kQueryTile / (H / K); }
 
 struct AttentionItem {
-  int32_t query, queries;      // range of AttentionForward::rows
+  int32_t query, queries;      // range of AttentionForward::rows; 0 queries: nothing to do
   int32_t table;               // where the page table of its keys begins in `pages`: entry j holds positions 16 j ..
   int32_t key_begin, key_end;  // positions; key_begin is a multiple of kKeyTile
   int32_t partial;             // -1: writes o and lse; else query i leaves partial result partial + i
@@ -56,7 +60,7 @@ struct AttentionMerge {
   const float* partial_lse;
   void* o;                // (T, H, D)
   float* lse;             // (T, H); or null
-  int64_t R, H, D;
+  int64_t R, H, D;        // a row without parts is left as it is
   Precision precision;
 };
 

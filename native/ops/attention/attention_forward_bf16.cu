@@ -212,7 +212,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
       float* const to = a.partial_o + ((partial + (self.first_row + row) / self.group) * a.H + self.query_head(row)) * self.width();
 #pragma unroll
       for (int c = 0; c < D / 8; ++c)
-        if (8 * c < self.width()) store<2>(to + 8 * c + 2 * (lane % 4), Vec<float, 2>{o[c][2 * e] * inverse[e], o[c][2 * e + 1] * inverse[e]});
+        if (8 * c < self.width()) {
+          const Vec<float, 2> pair{o[c][2 * e] * inverse[e], o[c][2 * e + 1] * inverse[e]};
+          store<2>(to + 8 * c + 2 * (lane % 4), pair);
+        }
     }
     return;
   }
@@ -220,8 +223,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
   __syncwarp();
   for_each_piece<D>([&](int r, int column) {
     const int row = 16 * warp + r;
-    if (row < self.rows && column < self.width())
-      store<8>(static_cast<bf16*>(a.o) + (int64_t(self.token(row)) * a.H + self.query_head(row)) * self.width() + column, load<8>(&tiles[0].at[row][column]));
+    if (row >= self.rows || column >= self.width()) return;
+    bf16* const to = static_cast<bf16*>(a.o) + (int64_t(self.token(row)) * a.H + self.query_head(row)) * self.width();
+    store<8>(to + column, load<8>(&tiles[0].at[row][column]));
   });
 }
 
@@ -229,6 +233,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
 
 void forward_bf16(Context& context, const AttentionForward& a) {
   by_head_width(a.D, [&](auto width, auto padded) {
+    static_assert(sizeof(Shared<width()>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
     const dim3 grid(a.item_count, a.K, ceil_div(a.H / a.K, kRows));
     launch(context, "attention_forward", forward_kernel<width(), padded()>, grid, kThreads, sizeof(Shared<width()>), a);
   });

@@ -26,8 +26,10 @@ __device__ void load_tile(const AttentionForward& a, const AttentionItem& item, 
   for (int i = int(threadIdx.x); i < kKeyTile * D; i += kThreads) {
     const int r = i / D, d = i % D, key = first + r;
     float x = 0;
-    if (key < item.key_end && d < width)
-      x = static_cast<const float*>(pages)[a.pages[item.table + key / kPagePositions] * a.page_stride + (head * kPagePositions + key % kPagePositions) * width + d];
+    if (key < item.key_end && d < width) {
+      const int64_t page = a.pages[item.table + key / kPagePositions] * a.page_stride;
+      x = static_cast<const float*>(pages)[page + (head * kPagePositions + key % kPagePositions) * width + d];
+    }
     s.keys[r][d] = x;
   }
 }
@@ -42,7 +44,8 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(const AttentionForwar
   const int row = int(threadIdx.x) / kAcross, j = int(threadIdx.x) % kAcross;
   const int query = (first_row + min(row, rows - 1)) / group, token = a.rows[item.query + query];
   const int h = int(blockIdx.y) * group + (first_row + min(row, rows - 1)) % group, position = a.positions[token];
-  for (int d = j; d < D; d += kAcross) s.q[row][d] = row < rows && d < width ? static_cast<const float*>(a.q)[token * a.q_stride + h * width + d] : 0.0f;
+  const float* const q_row = static_cast<const float*>(a.q) + token * a.q_stride + h * width;
+  for (int d = j; d < D; d += kAcross) s.q[row][d] = row < rows && d < width ? q_row[d] : 0.0f;
 
   const float scale = a.scale * kLog2E;
   float o[D / kAcross] = {}, m = -INFINITY, sum = 0;
@@ -107,9 +110,11 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(const AttentionForwar
 void forward_f32(Context& context, const AttentionForward& a) {
   const auto run = [&](auto width) {
     const int64_t group = a.H / a.K, rows = device::item_queries(a.H, a.K) * group;
-    launch(context, "attention_forward", forward_kernel<width()>, dim3(a.item_count, a.K, ceil_div(rows, kRows)), kThreads, sizeof(Shared<width()>), a);
+    const dim3 grid(a.item_count, a.K, ceil_div(rows, kRows));
+    launch(context, "attention_forward", forward_kernel<width()>, grid, kThreads, sizeof(Shared<width()>), a);
   };
-  if (a.D <= 64) run(std::integral_constant<int, 64>{});
+  if (a.D <= 32) run(std::integral_constant<int, 32>{});
+  else if (a.D <= 64) run(std::integral_constant<int, 64>{});
   else if (a.D <= 128) run(std::integral_constant<int, 128>{});
   else run(std::integral_constant<int, 256>{});
 }

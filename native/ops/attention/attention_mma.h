@@ -20,8 +20,8 @@ void by_head_width(int64_t D, Body&& body) {
   using std::integral_constant;
   one(integral_constant<int, 16>{}, exact) || one(integral_constant<int, 32>{}, exact) || one(integral_constant<int, 64>{}, exact) ||
       one(integral_constant<int, 80>{}, exact) || one(integral_constant<int, 96>{}, exact) || one(integral_constant<int, 128>{}, exact) ||
-      one(integral_constant<int, 32>{}, padded) || one(integral_constant<int, 64>{}, padded) || one(integral_constant<int, 128>{}, padded) ||
-      one(integral_constant<int, 256>{}, padded);
+      one(integral_constant<int, 32>{}, padded) || one(integral_constant<int, 64>{}, padded) ||
+      one(integral_constant<int, 128>{}, padded) || one(integral_constant<int, 256>{}, padded);
 }
 
 // Eight more numbers in a row put the rows that ldmatrix reads at once into different banks.
@@ -107,14 +107,17 @@ __device__ __forceinline__ void multiply_columns(float (*d)[4], const uint32_t (
 
 // A warp's 16 rows, 8 C columns, rounded into rows [row, row + 16) of a tile: they leave it in pieces of 16 bytes.
 template <int C, int R, int D>
-__device__ __forceinline__ void put_rows(Tile<R, D>& to, int row, int column, const float (&d)[C][4], float first_scale, float second_scale) {
+__device__ __forceinline__ void put_rows(Tile<R, D>& to, int row, int column, const float (&d)[C][4], float first_scale,
+                                         float second_scale) {
   const int lane = lane_index(), g = lane / 4, i = lane % 4;
 #pragma unroll
-  for (int c = 0; c < C; ++c) {
-    // Adding 0 makes -0 of numbers that vanished +0, whatever was added to them later.
-    store<2>(&to.at[row + g][column + 8 * c + 2 * i], Vec<bf16, 2>{from_float<bf16>(d[c][0] * first_scale + 0.0f), from_float<bf16>(d[c][1] * first_scale + 0.0f)});
-    store<2>(&to.at[row + g + 8][column + 8 * c + 2 * i], Vec<bf16, 2>{from_float<bf16>(d[c][2] * second_scale + 0.0f), from_float<bf16>(d[c][3] * second_scale + 0.0f)});
-  }
+  for (int c = 0; c < C; ++c)
+#pragma unroll
+    for (int e = 0; e < 2; ++e) {
+      // Adding 0 makes -0 of numbers that vanished +0, whatever was added to them later.
+      const float scale = e == 0 ? first_scale : second_scale, x = d[c][2 * e] * scale + 0.0f, y = d[c][2 * e + 1] * scale + 0.0f;
+      store<2>(&to.at[row + g + 8 * e][column + 8 * c + 2 * i], Vec<bf16, 2>{from_float<bf16>(x), from_float<bf16>(y)});
+    }
 }
 
 }  // namespace exitrl::cuda::attention

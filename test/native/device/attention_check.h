@@ -67,7 +67,8 @@ struct AttentionBatch {
     return {sequences[sequence][size_t(position)], count, position, tables[sequence].data()};
   }
   std::string text() const {
-    return "H=" + std::to_string(H) + " K=" + std::to_string(K) + " D=" + std::to_string(D) + " window=" + std::to_string(window) + " rows=" + std::to_string(rows);
+    return "H=" + std::to_string(H) + " K=" + std::to_string(K) + " D=" + std::to_string(D) + " window=" + std::to_string(window) +
+           " rows=" + std::to_string(rows);
   }
 };
 
@@ -87,8 +88,10 @@ inline AttentionOutput cpu_attention(const AttentionBatch& b, const Floats& qkv)
     const AttentionSpan span{0, n, 0, table.data()};
     const int64_t page = exitrl::page_floats(b.K, b.D);
     Floats keys(size_t(page) * table.size()), values(keys), o(size_t(n * b.H * b.D)), lse(size_t(n * b.H));
-    kv_append(pool, {&rows[size_t(b.H * b.D)], &rows[size_t((b.H + b.K) * b.D)], b.stride(), &span, 1, keys.data(), values.data(), page, b.K, b.D});
-    attention_forward(pool, {rows.data(), b.stride(), &span, 1, keys.data(), values.data(), page, o.data(), lse.data(), b.H, b.K, b.D, b.window, b.scale()});
+    kv_append(pool, {&rows[size_t(b.H * b.D)], &rows[size_t((b.H + b.K) * b.D)], b.stride(), &span, 1, keys.data(), values.data(), page,
+                     b.K, b.D});
+    attention_forward(pool, {rows.data(), b.stride(), &span, 1, keys.data(), values.data(), page, o.data(), lse.data(), b.H, b.K, b.D,
+                             b.window, b.scale()});
     for (int64_t i = 0; i < n; ++i) {
       std::copy_n(&o[size_t(i * b.H * b.D)], b.H * b.D, &out.o[size_t(sequence[size_t(i)] * b.H * b.D)]);
       std::copy_n(&lse[size_t(i * b.H)], b.H, &out.lse[size_t(sequence[size_t(i)] * b.H)]);
@@ -114,11 +117,18 @@ inline PlainBf16 plain_bf16(const AttentionBatch& b, const Floats& qkv, const Fl
       for (int64_t h = 0; h < b.H; ++h) {
         const int64_t kv = h / (b.H / b.K), first = b.window > 0 ? std::max<int64_t>(0, i - b.window + 1) : 0;
         const auto at = [&](int64_t r, int64_t head) { return r * b.stride() + head * b.D; };
-        const auto dot = [&](const float* x, const float* y) { double s = 0; for (int64_t d = 0; d < b.D; ++d) s += double(x[d]) * y[d]; return s; };
+        const auto dot = [&](const float* x, const float* y) {
+          double s = 0;
+          for (int64_t d = 0; d < b.D; ++d) s += double(x[d]) * y[d];
+          return s;
+        };
         const float* const q = &qkv[size_t(at(row, h))];
         std::vector<double> p;
         double best = -1e300, sum = 0;
-        for (int64_t j = first; j <= i; ++j) p.push_back(dot(q, &qkv[size_t(at(sequence[size_t(j)], b.H + kv))]) * b.scale()), best = std::max(best, p.back());
+        for (int64_t j = first; j <= i; ++j) {
+          p.push_back(dot(q, &qkv[size_t(at(sequence[size_t(j)], b.H + kv))]) * b.scale());
+          best = std::max(best, p.back());
+        }
         for (double& x : p) sum += x = std::exp(x - best);
         const float* const g = d_o.empty() ? nullptr : &d_o[size_t((row * b.H + h) * b.D)];
         const double delta = g ? dot(g, &o_given[size_t((row * b.H + h) * b.D)]) : 0;
@@ -152,9 +162,11 @@ inline double largest_error(const Floats& got, const Floats& want) {
 }
 
 // fp32: the largest error is small; bf16: at most three times that of the plain computation.
-inline void agree_with_cpu(exitrl::Precision p, const Floats& got, const Floats& want, const Floats& plain, double tolerance, const std::string& what) {
+inline void agree_with_cpu(exitrl::Precision p, const Floats& got, const Floats& want, const Floats& plain, double tolerance,
+                           const std::string& what) {
   const double error = largest_error(got, want), allowed = p == exitrl::Precision::bf16 ? 3 * largest_error(plain, want) : tolerance;
-  if (!(error <= allowed)) failed(__FILE__, __LINE__, what + " " + name(p) + ": error " + std::to_string(error) + ", allowed " + std::to_string(allowed));
+  if (error <= allowed) return;
+  failed(__FILE__, __LINE__, what + " " + name(p) + ": error " + std::to_string(error) + ", allowed " + std::to_string(allowed));
 }
 
 // The device's memory of a rollout or a pass: pages, NaN where no position has been written.
@@ -162,7 +174,8 @@ class DeviceAttention {
  public:
   DeviceAttention(const AttentionBatch& batch, exitrl::Precision precision)
       : o(precision, batch.rows * batch.H * batch.D), lse(exitrl::Precision::f32, batch.rows * batch.H), b_(batch), p_(precision),
-        page_stride_(batch.K * 16 * batch.D + 16), q_(precision, batch.qkv), keys_(precision, batch.pages * page_stride_), values_(precision, batch.pages * page_stride_) {}
+        page_stride_(batch.K * 16 * batch.D + 16), q_(precision, batch.qkv), keys_(precision, batch.pages * page_stride_),
+        values_(precision, batch.pages * page_stride_) {}
 
   void append(const AttentionSpan& span) {
     for (int64_t i = 0; i < span.rows; ++i) write(span.row + i, span.position + i, span.pages);
@@ -174,13 +187,16 @@ class DeviceAttention {
   }
   void forward(const exitrl::device::AttentionPlan& plan) {
     Numbers partial_o(exitrl::Precision::f32, plan.partials * b_.H * b_.D), partial_lse(exitrl::Precision::f32, plan.partials * b_.H);
-    exitrl::cuda::attention_forward(device_context(), {q_.data(), keys_.data(), values_.data(), plan.pages.data(), plan.items.data(), plan.rows.data(),
-        plan.positions.data(), o.data(), static_cast<float*>(lse.data()), static_cast<float*>(partial_o.data()), static_cast<float*>(partial_lse.data()),
-        b_.stride(), page_stride_, int64_t(plan.items.size()), b_.H, b_.K, b_.D, b_.window, b_.scale(), p_});
-    if (!plan.merge_rows.empty())
-      exitrl::cuda::attention_merge(device_context(), {plan.merge_rows.data(), plan.merge_starts.data(), plan.merge_parts.data(),
-          static_cast<float*>(partial_o.data()), static_cast<float*>(partial_lse.data()), o.data(), static_cast<float*>(lse.data()),
-          int64_t(plan.merge_rows.size()), b_.H, b_.D, p_});
+    float *const sums = static_cast<float*>(lse.data()), *const parts = static_cast<float*>(partial_o.data());
+    float* const part_sums = static_cast<float*>(partial_lse.data());
+    exitrl::cuda::attention_forward(
+        device_context(), {q_.data(), keys_.data(), values_.data(), plan.pages.data(), plan.items.data(), plan.rows.data(),
+                           plan.positions.data(), o.data(), sums, parts, part_sums, b_.stride(), page_stride_, int64_t(plan.items.size()),
+                           b_.H, b_.K, b_.D, b_.window, b_.scale(), p_});
+    if (plan.merge_rows.empty()) return;
+    exitrl::cuda::attention_merge(device_context(),
+                                  {plan.merge_rows.data(), plan.merge_starts.data(), plan.merge_parts.data(), parts, part_sums, o.data(),
+                                   sums, int64_t(plan.merge_rows.size()), b_.H, b_.D, p_});
   }
   // Appends the spans' rows and computes them by an exact plan, or the one that the settings make.
   void step(const std::vector<AttentionSpan>& spans, bool split = false, bool group = false) {
@@ -201,7 +217,8 @@ class DeviceAttention {
   void write(int64_t row, int64_t position, const int32_t* pages) {
     for (int64_t head = 0; head < b_.K; ++head)
       for (int64_t d = 0; d < b_.D; ++d) {
-        const int64_t to = pages[position / 16] * page_stride_ + (head * 16 + position % 16) * b_.D + d, from = row * b_.stride() + (b_.H + head) * b_.D + d;
+        const int64_t to = pages[position / 16] * page_stride_ + (head * 16 + position % 16) * b_.D + d;
+        const int64_t from = row * b_.stride() + (b_.H + head) * b_.D + d;
         keys_.set(to, b_.qkv[size_t(from)]);
         values_.set(to, b_.qkv[size_t(from + b_.K * b_.D)]);
       }

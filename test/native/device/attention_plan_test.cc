@@ -205,7 +205,8 @@ TEST(attention_backward_plan_meets_every_visible_pair_once) {
           for (const int32_t k : std::set<int32_t>{families[f], s})
             for (int64_t j = 0; j < spans[size_t(k)].rows; ++j) {
               const int64_t query = spans[size_t(s)].position + q, key = spans[size_t(k)].position + j;
-              if (key <= query && (window == 0 || key > query - window)) want[size_t((spans[size_t(s)].row + q) * rows + spans[size_t(k)].row + j)] = 1;
+              if (key > query || (window > 0 && key <= query - window)) continue;
+              want[size_t((spans[size_t(s)].row + q) * rows + spans[size_t(k)].row + j)] = 1;
             }
     for (const bool keys : {false, true}) {
       Pairs got(want.size(), 0);
@@ -218,7 +219,8 @@ TEST(attention_backward_plan_meets_every_visible_pair_once) {
           int64_t seen = 0;
           for (int32_t i = 0; i < item.tile.rows; ++i)
             for (int32_t j = 0; j < segment.rows; ++j) {
-              const int64_t own = item.tile.position + i, other = segment.position + j, query = keys ? other : own, key = keys ? own : other;
+              const int64_t own = item.tile.position + i, other = segment.position + j;
+              const int64_t query = keys ? other : own, key = keys ? own : other;
               if (key > query || (window > 0 && key <= query - window)) continue;
               ++seen;
               const int64_t own_row = item.tile.row + i, other_row = segment.row + j;

@@ -218,3 +218,68 @@ TEST(device_exact_mode_is_exact_whatever_the_schedule) {
     }
   }
 }
+
+TEST(device_memory_is_what_was_planned) {
+  for (const Precision precision : {Precision::f32, Precision::bf16})
+    for (const char* targets : {"", "\"all-linear\""}) {
+      DecoderConfig config = small::config(true, 0);
+      config.V = 400, config.C = 64, config.F = 160;
+      const Decoder decoder(config);
+      Pool pool(1);
+      Policy policy(decoder.config, decoder.layout);
+      const small::Adapted adapted(policy, pool, decoder.config, targets, 4);
+      const auto free = [] {
+        device::Status status;
+        device::DeviceInfo info;
+        exitrl_backend()->describe(0, &info, &status);
+        return info.free_bytes;
+      };
+      const int64_t before = free();
+      DeviceModel device(*exitrl_backend(), 0, decoder, precision, Order::any);
+      if (adapted.adapter) {
+        device.train(adapted.layout());
+        device.load_adapter(adapted.adapter->slab.data());
+      }
+      device.load_weights(policy.slab.data());
+      // Four prompts of 20 tokens, three samples of 8 tokens each; every new token is trained.
+      GenerateSettings generate = settings_for(3, 8, 1.0f);
+      generate.stop_tokens.clear();
+      generate.prefill_tokens = 64;
+      const Prompts prompts({20, 20, 20, 20}, config.V);
+      const Generated rollout = device.generate(prompts.tokens.data(), prompts.offsets.data(), 4, generate, {});
+      RolloutBatch batch;
+      batch.B = 12;
+      batch.tokens = {rollout.offsets.data(), rollout.tokens.data()};
+      std::vector<uint8_t> mask(rollout.tokens.size() / 8 + 1);
+      for (int64_t r = 0; r < 12; ++r)
+        for (int64_t i = 20; i < 28; ++i) mask[size_t(rollout.offsets[size_t(r)] + i) / 8] |= uint8_t(1 << ((rollout.offsets[size_t(r)] + i) % 8));
+      const Floats advantage(12, 1.0f);
+      batch.loss_mask = {rollout.offsets.data(), mask.data(), 0};
+      batch.logprob = {rollout.offsets.data(), rollout.logprob.data()};
+      batch.advantage = advantage.data();
+      const TrainSettings train{128, Recompute::none};
+      device.accumulate(batch, {}, train, {});
+      device.update({});
+      const double used = double(before - free()), planned = double(total_bytes(device::plan_memory(decoder, adapted.layout(), precision, 4, 20, generate, &train, false)));
+      CHECK_NEAR(planned / used, 1.0, 0.02);
+    }
+}
+
+TEST(device_says_what_would_fit) {
+  Pair pair(kShapes[0], Precision::f32, Order::any);
+  // 2.5 MB more than what is in use.
+  device::Status status;
+  device::DeviceInfo info;
+  exitrl_backend()->describe(0, &info, &status);
+  setenv("EXIT_RL_EMULATED_MEMORY", std::to_string(info.memory_bytes - info.free_bytes + 2'500'000).c_str(), 1);
+  const Prompts prompts({40, 40}, pair.decoder.config.V);
+  GenerateSettings many = settings_for(64, 100, 1.0f);
+  many.prefill_tokens = 64;
+  CHECK_THROWS(pair.device.generate(prompts.tokens.data(), prompts.offsets.data(), 2, many, {}), "MB; maxRunning ");
+  const small::Batch sequences(pair.decoder.config.V);
+  CHECK_THROWS(pair.device.accumulate(sequences.view(), {}, {1 << 20, Recompute::none}, {}), "microBatchTokens ");
+  unsetenv("EXIT_RL_EMULATED_MEMORY");
+  // The model goes on.
+  const Generated after = pair.device.generate(prompts.tokens.data(), prompts.offsets.data(), 2, settings_for(1, 3, 1.0f), {});
+  CHECK(after.prompt_length.size() == 2);
+}
