@@ -65,7 +65,9 @@ __global__ void __launch_bounds__(kMaxRowThreads, N == 1 ? 2 : 3) gradient_kerne
 }  // namespace
 
 void head_rows(Context& context, const device::HeadRows& a) {
-  by_row_width(a.V, [&](auto width) { launch(context, "head_rows", rows_kernel<width()>, dim3(a.R), row_threads(a.V), sizeof(RowScratch), a); });
+  by_row_width(a.V, [&](auto width) {
+    launch(context, "head_rows", rows_kernel<width()>, dim3(a.R), row_threads(a.V), sizeof(RowScratch), a);
+  });
 }
 
 void head_gradient(Context& context, const device::HeadGradient& a) {

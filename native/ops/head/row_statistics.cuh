@@ -55,7 +55,8 @@ __device__ __forceinline__ float exponential(float logit, float inverse_temperat
 __device__ __forceinline__ float bounded(float shifted) { return fmaxf(shifted, -128.0f); }
 
 struct RowNumbers {
-  float max, log_sum, entropy;  // as RowStatistics (ops/head/head.h); log_sum and entropy are NaN for a row with NaN or +inf or without a finite logit
+  // As RowStatistics (ops/head/head.h). With a NaN or +inf, or without a finite logit, log_sum and entropy are NaN.
+  float max, log_sum, entropy;
   double sum;
   float own_max;                // of this thread's scaled logits
 };

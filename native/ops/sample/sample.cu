@@ -153,7 +153,7 @@ __device__ __forceinline__ void top_p_cut(int V, const Row& row, float top_p, Fi
 #pragma unroll
       for (int i = 0; i < N; ++i) own += filter.exponential(x[j].at[i]);
   });
-  const double total = block_sum(double(own), s.row.sums), wanted = double(top_p) * total;
+  const double total = block_sum(double(own), s.row.sums), wanted = double(fmaxf(top_p, 0.0f)) * total;
   // All tokens below it together have less than 1 - top_p, with room for the rounding of the sums.
   const float negligible = float((total - wanted) * 0.999 / double(V));
   const Cut cut = select<N>(V, row, wanted, s.selection, [&](float logit) {
@@ -227,7 +227,8 @@ __global__ void __launch_bounds__(kMaxRowThreads, N == 1 && filtered ? 1 : 2) sa
   } else if (!bad) {
     Filter filter{inverse_temperature, used.max};
     if constexpr (filtered) {
-      if (settings.top_k > 0 && settings.top_k < V) filter.least_logit = top_k_bar<N>(V, row, settings.top_k, inverse_temperature, used.own_max, s);
+      if (settings.top_k > 0 && settings.top_k < V)
+        filter.least_logit = top_k_bar<N>(V, row, settings.top_k, inverse_temperature, used.own_max, s);
       if (settings.top_p < 1.0f) top_p_cut<N>(V, row, settings.top_p, filter, s);
       filter.least = fminf(settings.min_p, 1.0f);  // the best token's exponential is 1
     }
@@ -251,9 +252,9 @@ void sample(Context& context, const device::Sample& a) {
   const size_t set = a.settings.repetition_penalty != 1.0f ? size_t(a.V + kPastEnd + 31) / 32 * sizeof(uint32_t) : 0;
   const size_t bytes = sizeof(Shared) + set;
   if (int64_t(bytes) > context.shared_per_block)
-    fail(ErrorCode::invalid_argument, "sample: the repetition penalty over " + std::to_string(a.V) + " tokens needs " + std::to_string(bytes) +
-                                          " bytes of shared memory, the device has " + std::to_string(context.shared_per_block) +
-                                          ": set repetitionPenalty to 1");
+    fail(ErrorCode::invalid_argument, "sample: the repetition penalty over " + std::to_string(a.V) + " tokens needs " +
+                                          std::to_string(bytes) + " bytes of shared memory, the device has " +
+                                          std::to_string(context.shared_per_block) + ": set repetitionPenalty to 1");
   const SamplingSettings& s = a.settings;
   const bool filtered = s.temperature != 0.0f && (s.top_k > 0 || s.top_p < 1.0f || s.min_p > 0.0f);
   by_row_width(a.V, [&](auto width) {
