@@ -76,6 +76,10 @@ struct RolloutMemory {
   std::byte* small = nullptr;      // where the staged arrays lie
 };
 
+constexpr int64_t kSampledAtOnce = 256;  // rows of logits
+constexpr int64_t kMostMultiprocessors = 256;  // that plans count on
+constexpr int32_t kStagingMark = 8, kResultMark = 16;
+
 class DeviceRollout {
  public:
   explicit DeviceRollout(DeviceModel& model);
@@ -96,7 +100,26 @@ class DeviceRollout {
     std::vector<Sequence*> finishing;  // need nothing but their tokens
     int half = 0;
   };
-  struct Results;
+  // What comes back from the device: two pinned halves in turns.
+  struct Results {
+    explicit Results(Device& d) : device(d) {}
+    ~Results() {
+      if (data) device.release_pinned(data);
+    }
+    void reserve(int64_t rows) {
+      if (rows <= capacity) return;
+      if (data) device.release_pinned(data);
+      data = nullptr;
+      data = static_cast<std::byte*>(device.allocate_pinned(2 * rows * 12));
+      capacity = rows;
+    }
+    int32_t* token(int half) { return reinterpret_cast<int32_t*>(data + half * capacity * 12); }
+    float* logprob(int half) { return reinterpret_cast<float*>(token(half) + capacity); }
+    float* raw_logprob(int half) { return logprob(half) + capacity; }
+    Device& device;
+    std::byte* data = nullptr;
+    int64_t capacity = 0;
+  };
 
   void prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings);
   [[noreturn]] void refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const;

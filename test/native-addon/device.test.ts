@@ -121,7 +121,10 @@ test('a kernel fault ends the run with its last checkpoint whole, and the run go
     // Two warm-up steps and three of training: the fourth update fails.
     const broken = exitRl(['train', '--config', config, '--out', run], { EXIT_RL_EMULATED_FAULT: 'adamw:4' });
     assert.equal(broken.code, 1, broken.out);
-    assert.match(broken.err, /the device failed, and this process cannot use it any more: adamw: cudaErrorIllegalAddress/);
+    assert.match(
+      broken.err,
+      /the device failed, and this process cannot use it any more: adamw: cudaErrorIllegalAddress/,
+    );
     assert.match(broken.err, /The last checkpoint of the run is whole: start again with --resume/);
     const resumed = exitRl(['train', '--resume', run]);
     assert.equal(resumed.code, 0, resumed.err);
@@ -143,7 +146,14 @@ test('a run in bfloat16 and one in exact mode', { skip }, () => {
     writeFileSync(config, TINY);
     const metrics = (name: string, ...set: string[]) => {
       const run = path.join(folder, name);
-      const { code, err } = exitRl(['train', '--config', config, '--out', run, ...set.flatMap((one) => ['--set', one])]);
+      const { code, err } = exitRl([
+        'train',
+        '--config',
+        config,
+        '--out',
+        run,
+        ...set.flatMap((one) => ['--set', one]),
+      ]);
       assert.equal(code, 0, err);
       const lines = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
       return lines.map((line) => JSON.parse(line) as { mismatch?: number }).filter((m) => m.mismatch !== undefined);
