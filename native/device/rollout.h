@@ -145,7 +145,7 @@ class DeviceRollout {
 
   AttentionPlan plan_;  // of the step; its memory is used again
 
-  // Decoding steps, recorded: by their number of rows. They hold for these places, weights and settings.
+  // Decoding steps, recorded: by their number of rows; null after the first step of a size. They hold for these places, weights and settings.
   std::map<int64_t, Graph*> graphs_;
   struct Recorded {
     const std::byte* memory = nullptr;

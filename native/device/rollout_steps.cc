@@ -20,7 +20,8 @@ int64_t bucket_of(int64_t n, int64_t most) {
 }  // namespace
 
 void DeviceRollout::drop_graphs() {
-  for (const auto& [rows, graph] : graphs_) m_.device_.release_graph(graph);
+  for (const auto& [rows, graph] : graphs_)
+    if (graph) m_.device_.release_graph(graph);
   graphs_.clear();
 }
 
@@ -133,7 +134,13 @@ bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const Gen
   pass.partial_lse = at_.partial_lse;
   staging_.send();
   pass.tokens = at_.tokens;
-  Graph*& graph = graphs_[rows];
+  // The first step of a size runs as it is: what is loaded when it is first used cannot be loaded while a graph is recorded.
+  const auto [found, fresh] = graphs_.try_emplace(rows, nullptr);
+  if (fresh) {
+    decode_calls(rows, pass, given, source, key, length, slot, settings.sampling);
+    return true;
+  }
+  Graph*& graph = found->second;
   if (!graph) {
     d.begin_graph();
     try {
