@@ -40,16 +40,29 @@ __global__ void __launch_bounds__(kNormThreads) norm_kernel(const double* partia
   else out[1] = max_norm > 0 && max_norm / (norm + 1e-6) < 1 ? max_norm / (norm + 1e-6) : 1.0;
 }
 
+// a = 1 copies bit for bit, whatever the target holds.
+__device__ __forceinline__ float average(float a, float source, float target) { return a == 1.0f ? source : fmaf(a, source, (1.0f - a) * target); }
+
 template <class T>
 __global__ void __launch_bounds__(kThreads) average_kernel(device::MovingAverage a) {
   const int64_t at = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * 4;
-  const int count = int(min(int64_t{4}, a.n - at));
   T* const rounded = static_cast<T*>(a.rounded);
-  for (int i = 0; i < count; ++i) {
-    // a = 1 copies bit for bit, whatever the target holds.
-    const float x = a.a == 1.0f ? a.source[at + i] : a.a * a.source[at + i] + (1.0f - a.a) * a.target[at + i];
-    a.target[at + i] = x;
-    if (rounded) rounded[at + i] = from_float<T>(x);
+  if (at + 4 <= a.n) {
+    const auto source = load<4>(a.source + at);
+    auto target = load<4>(a.target + at);
+    Vec<T, 4> narrow;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      target.at[i] = average(a.a, source.at[i], target.at[i]);
+      narrow.at[i] = from_float<T>(target.at[i]);
+    }
+    store<4>(a.target + at, target);
+    if (rounded) store<4>(rounded + at, narrow);
+    return;
+  }
+  for (int64_t i = at; i < a.n; ++i) {
+    a.target[i] = average(a.a, a.source[i], a.target[i]);
+    if (rounded) rounded[i] = from_float<T>(a.target[i]);
   }
 }
 
@@ -85,15 +98,36 @@ __global__ void __launch_bounds__(kThreads) scatter_kernel(device::ScatterRows a
   store<N>(static_cast<T*>(a.to) + t * a.C + c, out);
 }
 
-// Block (x, y): the rows of the slot that begins at x, columns kThreads y ..; blocks elsewhere in a slot's run have nothing to do.
+// A warp per entry: the one that begins a slot's run sums it over 32 columns, one chain of doubles in ascending order; the others
+// have nothing to do. Eight rows are on their way at a time.
+constexpr int kPoolInFlight = 8;
 template <class T>
 __global__ void __launch_bounds__(kThreads) pool_kernel(device::PoolRows a) {
-  const int64_t first = blockIdx.x, c = int64_t(blockIdx.y) * kThreads + threadIdx.x;
+  const int lane = int(threadIdx.x) % kWarp;
+  const int64_t first = int64_t(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp, c = int64_t(blockIdx.y) * kWarp + lane;
+  if (first >= a.N) return;
   const int32_t slot = a.slots[first];
-  if (c >= a.C || slot < 0 || (first > 0 && a.slots[first - 1] == slot)) return;
-  double sum = a.sums[slot * a.C + c];
-  for (int64_t i = first; i < a.N && a.slots[i] == slot; ++i) sum += double(to_float(static_cast<const T*>(a.hidden)[a.rows[i] * a.C + c]));
-  a.sums[slot * a.C + c] = sum;
+  if (slot < 0 || (first > 0 && a.slots[first - 1] == slot)) return;
+  const bool has = c < a.C;
+  double sum = has ? a.sums[slot * a.C + c] : 0.0;
+  for (int64_t base = first;; base += kWarp) {
+    const bool own = base + lane < a.N && a.slots[base + lane] == slot;
+    const int32_t row = own ? a.rows[base + lane] : 0;
+    const int count = __popc(__ballot_sync(0xffffffffu, own));  // slots ascend: the first lanes
+    for (int j = 0; j < count; j += kPoolInFlight) {
+      float x[kPoolInFlight];
+#pragma unroll
+      for (int k = 0; k < kPoolInFlight; ++k) {
+        const int64_t from = __shfl_sync(0xffffffffu, row, (j + k) % kWarp);
+        if (has && j + k < count) x[k] = to_float(static_cast<const T*>(a.hidden)[from * a.C + c]);
+      }
+#pragma unroll
+      for (int k = 0; k < kPoolInFlight; ++k)
+        if (has && j + k < count) sum += double(x[k]);
+    }
+    if (count < kWarp) break;
+  }
+  if (has) a.sums[slot * a.C + c] = sum;
 }
 
 }  // namespace
@@ -131,7 +165,7 @@ void scatter_rows(Context& context, const device::ScatterRows& a) {
 }
 
 void pool_rows(Context& context, const device::PoolRows& a) {
-  by_precision(a.precision, [&](auto tag) { launch(context, "pool_rows", pool_kernel<decltype(tag)>, dim3(unsigned(a.N), unsigned(ceil_div(a.C, kThreads))), kThreads, 0, a); });
+  by_precision(a.precision, [&](auto tag) { launch(context, "pool_rows", pool_kernel<decltype(tag)>, dim3(unsigned(ceil_div(a.N, kThreads / kWarp)), unsigned(ceil_div(a.C, kWarp))), kThreads, 0, a); });
 }
 
 }  // namespace exitrl::cuda

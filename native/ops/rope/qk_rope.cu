@@ -1,6 +1,10 @@
-// A warp per head of a row, its numbers in registers: lane l has pairs (i, i + D / 2) for i = l, l + 32, ... up to D = 512. q and
-// k heads are normalised and rotated; k and v heads go into their pages on the way. Loads are 2 bytes a lane in bf16 for
-// widths below 128; neighbouring lanes make whole sectors of them, and 8 heads a block keep enough on their way.
+// A head is shared by G neighbouring lanes, each with the same vector of both halves in registers: of 16 bytes where the width
+// allows it (bf16: 8 lanes for D = 128, 4 for 64), else kLonePairs single pairs of a whole warp. q and k heads are normalised and
+// rotated, k and v heads go into their pages on the way. Forward: a thread loads two heads of a row before it works on the first,
+// and its cosines serve both. Backward: a block has kQkRopeRows rows, its groups take one head after the other, and each keeps its
+// share of the norms' gradients in registers; shares are added in a fixed order, then those of the blocks (cuda/rows.h).
+#include <string>
+
 #include "cuda/ops.h"
 #include "cuda/rows.h"
 
@@ -8,152 +12,229 @@ namespace exitrl::cuda {
 namespace {
 
 constexpr int kWarps = 8, kThreads = kWarps * kWarp;
-constexpr int kMostPairs = 4;  // of a lane, for D up to 256
+constexpr int kWidest = 256;  // D
+constexpr int kLonePairs = kWidest / 2 / kWarp;
 
-// Head h of row t: q heads, then k heads, then v heads.
-template <class T, int P>
-__global__ void __launch_bounds__(kThreads) forward_kernel(device::QkRopeForward a) {
-  const int lane = int(threadIdx.x) % kWarp, half = int(a.D / 2);
-  const int64_t heads = a.H + 2 * a.K, number = int64_t(blockIdx.x) * kWarps + threadIdx.x / kWarp;
-  if (number >= a.T * heads) return;
-  const int64_t t = number / heads, h = number % heads;
-  const bool is_value = h >= a.H + a.K, is_key = h >= a.H && !is_value;
-  T* const x = static_cast<T*>(a.qkv) + (t * heads + h) * a.D;
-  float low[P], high[P];
+// Over the lanes of a group.
+__device__ __forceinline__ float group_sum(float x, int lanes) {
+  for (int offset = lanes / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
+  return x;
+}
+
+// The numbers of one head that a lane has: P vectors of either half.
+template <class T, int N, int P>
+struct Head {
+  Vec<T, N> low[P], high[P];
+};
+// Where they lie in a head: vectors lane, lane + lanes, ... of n in half a head.
+struct Lanes {
+  int lane, lanes, n;
+  __device__ __forceinline__ bool has(int j) const { return lane + j * lanes < n; }
+  template <int N>
+  __device__ __forceinline__ int at(int j) const { return (lane + j * lanes) * N; }
+};
+template <class T, int N, int P>
+__device__ __forceinline__ void load_head(Head<T, N, P>& x, const T* from, const Lanes& l) {
 #pragma unroll
   for (int j = 0; j < P; ++j) {
-    const int i = lane + j * kWarp;
-    low[j] = i < half ? to_float(x[i]) : 0.0f;
-    high[j] = i < half ? to_float(x[i + half]) : 0.0f;
+    if (!l.has(j)) continue;
+    x.low[j] = load<N>(from + l.at<N>(j));
+    x.high[j] = load<N>(from + l.n * N + l.at<N>(j));
   }
-  if (!is_value) {
+}
+template <class T, int N, int P>
+__device__ __forceinline__ void store_head(T* to, const Head<T, N, P>& x, const Lanes& l) {
+#pragma unroll
+  for (int j = 0; j < P; ++j) {
+    if (!l.has(j)) continue;
+    store<N>(to + l.at<N>(j), x.low[j]);
+    store<N>(to + l.n * N + l.at<N>(j), x.high[j]);
+  }
+}
+template <int N>
+__device__ __forceinline__ Vec<float, N> load_floats(const float* from) {
+  constexpr int M = N > 4 ? 4 : N;
+  Vec<float, N> out;
+#pragma unroll
+  for (int i = 0; i < N; i += M) {
+    const auto v = load<M>(from + i);
+#pragma unroll
+    for (int k = 0; k < M; ++k) out.at[i + k] = v.at[k];
+  }
+  return out;
+}
+
+// Group number g of all has the heads p and p + pairs of row t; heads of a row: q, then k, then v where there are pages.
+template <class T, int N, int P>
+__global__ void __launch_bounds__(kThreads, 3) forward_kernel(device::QkRopeForward a, int lanes) {
+  const Lanes l{int(threadIdx.x) % lanes, lanes, int(a.D / 2 / N)};
+  const int groups = kThreads / lanes, heads = int(a.H + (a.slots ? 2 : 1) * a.K), pairs = (heads + 1) / 2, qk = int(a.H + a.K);
+  const int64_t first = int64_t(blockIdx.x) * groups;
+  const RowPlace place = RowSplit(first, pairs).at(int(threadIdx.x) / lanes);
+  const int64_t t = place.row;
+  const bool exists = t < a.T;
+  T* const row = static_cast<T*>(a.qkv) + t * (a.H + 2 * a.K) * a.D;
+  Head<T, N, P> x[2];
+#pragma unroll
+  for (int u = 0; u < 2; ++u) {
+    const int h = int(place.column) + u * pairs;
+    if (exists && h < heads) load_head(x[u], row + h * a.D, l);
+  }
+  Vec<float, N> cosine[P], sine[P];
+  if (exists) {
+    const int64_t angle = a.positions[t] * (a.D / 2);
+#pragma unroll
+    for (int j = 0; j < P; ++j) {
+      if (!l.has(j)) continue;
+      cosine[j] = load_floats<N>(a.cos + angle + l.at<N>(j));
+      sine[j] = load_floats<N>(a.sin + angle + l.at<N>(j));
+    }
+  }
+  const int32_t slot = exists && a.slots ? a.slots[t] : -1;
+#pragma unroll
+  for (int u = 0; u < 2; ++u) {
+    const int h = int(place.column) + u * pairs;
+    const bool used = exists && h < heads, turns = used && h < qk;
+    float rstd = 0;
     if (a.q_norm) {
       float squares = 0;
 #pragma unroll
-      for (int j = 0; j < P; ++j) squares += low[j] * low[j] + high[j] * high[j];
-      const float rstd = 1.0f / sqrtf(warp_sum(squares) / float(a.D) + a.eps);
-      const T* const w = static_cast<const T*>(is_key ? a.k_norm : a.q_norm);
-      T* const raw = a.raw ? static_cast<T*>(a.raw) + (t * (a.H + a.K) + h) * a.D : nullptr;
-      if (a.rstd && lane == 0) a.rstd[t * (a.H + a.K) + h] = rstd;
+      for (int j = 0; j < P; ++j) {
+        if (!turns || !l.has(j)) continue;
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+          const float low = to_float(x[u].low[j].at[i]), high = to_float(x[u].high[j].at[i]);
+          squares = fmaf(low, low, fmaf(high, high, squares));
+        }
+      }
+      rstd = 1.0f / sqrtf(group_sum(squares, lanes) / float(a.D) + a.eps);
+    }
+    if (turns) {
+      if (a.q_norm && a.rstd && l.lane == 0) a.rstd[t * qk + h] = rstd;
+      if (a.q_norm && a.raw) store_head(static_cast<T*>(a.raw) + (t * qk + h) * a.D, x[u], l);
+      const T* const w = static_cast<const T*>(h < a.H ? a.q_norm : a.k_norm);
 #pragma unroll
       for (int j = 0; j < P; ++j) {
-        const int i = lane + j * kWarp;
-        if (i >= half) continue;
-        if (raw) {
-          raw[i] = from_float<T>(low[j]);
-          raw[i + half] = from_float<T>(high[j]);
+        if (!l.has(j)) continue;
+        hold_narrow(x[u].low[j]);
+        hold_narrow(x[u].high[j]);
+        if (a.q_norm) {
+          const auto w_low = load<N>(w + l.at<N>(j)), w_high = load<N>(w + l.n * N + l.at<N>(j));
+          // Rounded as a norm of its own would round.
+#pragma unroll
+          for (int i = 0; i < N; ++i) {
+            x[u].low[j].at[i] = from_float<T>(to_float(x[u].low[j].at[i]) * rstd * (to_float(w_low.at[i]) + a.w_offset));
+            x[u].high[j].at[i] = from_float<T>(to_float(x[u].high[j].at[i]) * rstd * (to_float(w_high.at[i]) + a.w_offset));
+          }
         }
-        // Rounded as a norm of its own would round.
-        low[j] = to_float(from_float<T>(low[j] * rstd * (to_float(w[i]) + a.w_offset)));
-        high[j] = to_float(from_float<T>(high[j] * rstd * (to_float(w[i + half]) + a.w_offset)));
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+          const float low = to_float(x[u].low[j].at[i]), high = to_float(x[u].high[j].at[i]);
+          x[u].low[j].at[i] = from_float<T>(fmaf(-high, sine[j].at[i], low * cosine[j].at[i]));
+          x[u].high[j].at[i] = from_float<T>(fmaf(low, sine[j].at[i], high * cosine[j].at[i]));
+        }
       }
+      store_head(row + h * a.D, x[u], l);
     }
-    const int64_t angle = a.positions[t] * int64_t(half);
-#pragma unroll
-    for (int j = 0; j < P; ++j) {
-      const int i = lane + j * kWarp;
-      if (i >= half) continue;
-      const float c = a.cos[angle + i], s = a.sin[angle + i], u = low[j], v = high[j];
-      low[j] = u * c - v * s;
-      high[j] = v * c + u * s;
-      x[i] = from_float<T>(low[j]);
-      x[i + half] = from_float<T>(high[j]);
-    }
-  }
-  const int32_t slot = h >= a.H && a.slots ? a.slots[t] : -1;
-  if (slot < 0) return;
-  const int64_t page = slot / device::kPagePositions, place = slot % device::kPagePositions, head = is_value ? h - a.H - a.K : h - a.H;
-  T* const to = static_cast<T*>(is_value ? a.values : a.keys) + page * a.page_stride + (head * device::kPagePositions + place) * a.D;
-#pragma unroll
-  for (int j = 0; j < P; ++j) {
-    const int i = lane + j * kWarp;
-    if (i >= half) continue;
-    to[i] = from_float<T>(low[j]);
-    to[i + half] = from_float<T>(high[j]);
+    if (!used || h < a.H || slot < 0) continue;
+    const int64_t head = h < qk ? h - a.H : h - qk;
+    T* const page = static_cast<T*>(h < qk ? a.keys : a.values) + slot / device::kPagePositions * a.page_stride;
+    store_head(page + (head * device::kPagePositions + slot % device::kPagePositions) * a.D, x[u], l);
   }
 }
 
-// A block has kQkRopeRows rows; a warp takes one row after the other, and within a row one head after the other, so that a
-// lane's share of the weights' gradients is a sum in a fixed order. Warps' shares are added in order.
+// Shares of the warps in the gradients of q's norm, then of k's.
 struct BackwardShared {
-  float at[kWarps][2][2 * kMostPairs * kWarp];  // of q and k
+  float at[kWarps][2][kWidest];
 };
 
-template <class T, int P>
-__global__ void __launch_bounds__(kThreads) backward_kernel(device::QkRopeBackward a) {
-  const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp, half = int(a.D / 2);
-  const int64_t heads = a.H + a.K, first = int64_t(blockIdx.x) * device::kQkRopeRows, end = min(a.T, first + device::kQkRopeRows);
-  float dq_low[P] = {}, dq_high[P] = {}, dk_low[P] = {}, dk_high[P] = {};
-  for (int64_t t = first + warp; t < end; t += kWarps) {
-    const int64_t angle = a.positions[t] * int64_t(half);
-    for (int64_t h = 0; h < heads; ++h) {
-      const bool is_key = h >= a.H;
-      T* const d = static_cast<T*>(a.dqkv) + (t * (a.H + 2 * a.K) + h) * a.D;
-      float low[P], high[P];
+template <class T, int N, int P>
+__global__ void __launch_bounds__(kThreads, 2) backward_kernel(device::QkRopeBackward a, int lanes) {
+  const Lanes l{int(threadIdx.x) % lanes, lanes, int(a.D / 2 / N)};
+  const int groups = kThreads / lanes, group = int(threadIdx.x) / lanes, heads = int(a.H + a.K);
+  const int64_t first = int64_t(blockIdx.x) * device::kQkRopeRows;
+  const int count = int(min(a.T - first, device::kQkRopeRows)) * heads;
+  float low_sum[2][P][N] = {}, high_sum[2][P][N] = {};
+  for (int base = 0; base < count; base += groups) {
+    const int number = base + group, h = number % heads;
+    const bool exists = number < count, is_key = h >= a.H;
+    const int64_t t = first + number / heads;
+    T* const at = static_cast<T*>(a.dqkv) + (t * (a.H + 2 * a.K) + h) * a.D;
+    Head<T, N, P> d, x;
+    if (exists) load_head(d, at, l);
+    if (exists && a.q_norm) load_head(x, static_cast<const T*>(a.raw) + (t * heads + h) * a.D, l);
+    const int64_t angle = exists ? a.positions[t] * (a.D / 2) : 0;
+    const float rstd = exists && a.q_norm ? a.rstd[t * heads + h] : 0.0f;
+    const T* const w = static_cast<const T*>(is_key ? a.k_norm : a.q_norm);
+    float low[P][N], high[P][N], dot = 0;
 #pragma unroll
-      for (int j = 0; j < P; ++j) {
-        const int i = lane + j * kWarp;
-        low[j] = high[j] = 0;
-        if (i >= half) continue;
-        // The transpose of the rotation.
-        const float c = a.cos[angle + i], s = a.sin[angle + i], u = to_float(d[i]), v = to_float(d[i + half]);
-        low[j] = u * c + v * s;
-        high[j] = v * c - u * s;
+    for (int j = 0; j < P; ++j) {
+      if (!exists || !l.has(j)) continue;
+      const auto cosine = load_floats<N>(a.cos + angle + l.at<N>(j)), sine = load_floats<N>(a.sin + angle + l.at<N>(j));
+      // The transpose of the rotation.
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        const float u = to_float(d.low[j].at[i]), v = to_float(d.high[j].at[i]);
+        low[j][i] = fmaf(v, sine.at[i], u * cosine.at[i]);
+        high[j][i] = fmaf(-u, sine.at[i], v * cosine.at[i]);
       }
-      if (a.q_norm) {
-        const T* const w = static_cast<const T*>(is_key ? a.k_norm : a.q_norm);
-        const T* const raw = static_cast<const T*>(a.raw) + (t * heads + h) * a.D;
-        const float rstd = a.rstd[t * heads + h];
-        float x_low[P], x_high[P], dot = 0;
+      if (!a.q_norm) continue;
+      const auto w_low = load<N>(w + l.at<N>(j)), w_high = load<N>(w + l.n * N + l.at<N>(j));
 #pragma unroll
-        for (int j = 0; j < P; ++j) {
-          const int i = lane + j * kWarp;
-          x_low[j] = x_high[j] = 0;
-          if (i >= half) continue;
-          x_low[j] = to_float(raw[i]) * rstd;
-          x_high[j] = to_float(raw[i + half]) * rstd;
-          if (is_key) {
-            dk_low[j] = fmaf(low[j], x_low[j], dk_low[j]);
-            dk_high[j] = fmaf(high[j], x_high[j], dk_high[j]);
-          } else {
-            dq_low[j] = fmaf(low[j], x_low[j], dq_low[j]);
-            dq_high[j] = fmaf(high[j], x_high[j], dq_high[j]);
-          }
-          low[j] *= to_float(w[i]) + a.w_offset;
-          high[j] *= to_float(w[i + half]) + a.w_offset;
-          dot += low[j] * x_low[j] + high[j] * x_high[j];
-        }
-        const float mean = warp_sum(dot) / float(a.D);
-#pragma unroll
-        for (int j = 0; j < P; ++j) {
-          low[j] = rstd * (low[j] - x_low[j] * mean);
-          high[j] = rstd * (high[j] - x_high[j] * mean);
-        }
-      }
-#pragma unroll
-      for (int j = 0; j < P; ++j) {
-        const int i = lane + j * kWarp;
-        if (i >= half) continue;
-        d[i] = from_float<T>(low[j]);
-        d[i + half] = from_float<T>(high[j]);
+      for (int i = 0; i < N; ++i) {
+        const float x_low = to_float(x.low[j].at[i]) * rstd, x_high = to_float(x.high[j].at[i]) * rstd;
+        low_sum[0][j][i] = fmaf(is_key ? 0.0f : low[j][i], x_low, low_sum[0][j][i]);
+        low_sum[1][j][i] = fmaf(is_key ? low[j][i] : 0.0f, x_low, low_sum[1][j][i]);
+        high_sum[0][j][i] = fmaf(is_key ? 0.0f : high[j][i], x_high, high_sum[0][j][i]);
+        high_sum[1][j][i] = fmaf(is_key ? high[j][i] : 0.0f, x_high, high_sum[1][j][i]);
+        low[j][i] *= to_float(w_low.at[i]) + a.w_offset;
+        high[j][i] *= to_float(w_high.at[i]) + a.w_offset;
+        dot = fmaf(low[j][i], x_low, fmaf(high[j][i], x_high, dot));
       }
     }
+    // dx = rstd (g - xhat mean(g xhat)) with g = dy (w + w_offset), xhat = x rstd
+    const float scale = a.q_norm ? rstd : 1.0f;
+    const float along = a.q_norm ? rstd * rstd * (group_sum(dot, lanes) / float(a.D)) : 0.0f;
+    if (!exists) continue;
+#pragma unroll
+    for (int j = 0; j < P; ++j) {
+      if (!l.has(j)) continue;
+      if (a.q_norm) {
+        hold_narrow(x.low[j]);
+        hold_narrow(x.high[j]);
+      }
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        d.low[j].at[i] = from_float<T>(a.q_norm ? fmaf(-to_float(x.low[j].at[i]), along, low[j][i] * scale) : low[j][i]);
+        d.high[j].at[i] = from_float<T>(a.q_norm ? fmaf(-to_float(x.high[j].at[i]), along, high[j][i] * scale) : high[j][i]);
+      }
+    }
+    store_head(at, d, l);
   }
   if (!a.dq_norm) return;
   auto& s = shared<BackwardShared>();
+  const int warp = int(threadIdx.x) / kWarp, lane = int(threadIdx.x) % kWarp;
 #pragma unroll
-  for (int j = 0; j < P; ++j) {
-    const int i = lane + j * kWarp;
-    if (i >= half) continue;
-    s.at[warp][0][i] = dq_low[j];
-    s.at[warp][0][i + half] = dq_high[j];
-    s.at[warp][1][i] = dk_low[j];
-    s.at[warp][1][i + half] = dk_high[j];
-  }
+  for (int q = 0; q < 2; ++q)
+#pragma unroll
+    for (int j = 0; j < P; ++j)
+#pragma unroll
+      for (int i = 0; i < N; ++i) {
+        float low = low_sum[q][j][i], high = high_sum[q][j][i];
+        for (int offset = kWarp / 2; offset >= lanes; offset /= 2) {
+          low += __shfl_xor_sync(0xffffffffu, low, offset);
+          high += __shfl_xor_sync(0xffffffffu, high, offset);
+        }
+        if (lane >= lanes || !l.has(j)) continue;
+        s.at[warp][q][l.at<N>(j) + i] = low;
+        s.at[warp][q][l.n * N + l.at<N>(j) + i] = high;
+      }
   __syncthreads();
-  for (int64_t c = threadIdx.x; c < 2 * a.D; c += kThreads) {
+  const int D = int(a.D);
+  for (int c = int(threadIdx.x); c < 2 * D; c += kThreads) {
+    const int q = c < D ? 0 : 1;
     float sum = 0;
-    for (int w = 0; w < kWarps; ++w) sum += s.at[w][c / a.D][c % a.D];
+    for (int w = 0; w < kWarps; ++w) sum += s.at[w][q][c - q * D];
     a.partials[blockIdx.x * 2 * a.D + c] = sum;
   }
 }
@@ -183,21 +264,29 @@ __global__ void __launch_bounds__(kThreads) page_kernel(device::PageCopy a) {
   store<N>(base + a.to[r] * a.page_stride + c, load<N>(base + a.from[r] * a.page_stride + c));
 }
 
-// Calls body with the pairs a lane holds.
-template <class Body>
-void by_pairs(int64_t D, Body&& body) {
-  if (D % 2 != 0 || D > 2 * kMostPairs * kWarp) fail(ErrorCode::invalid_argument, "rotary heads of width " + std::to_string(D) + ": even widths up to 256 are supported");
-  if (D <= 2 * kWarp) body(std::integral_constant<int, 1>{});
-  else if (D <= 4 * kWarp) body(std::integral_constant<int, 2>{});
-  else body(std::integral_constant<int, kMostPairs>{});
+// Calls body(N, P, lanes): vectors of half a head in as many lanes as there are, rounded up to a power of two; else kLonePairs
+// pairs a lane.
+template <class T, class Body>
+void by_lanes(int64_t D, bool is_aligned, Body&& body) {
+  constexpr int N = kVector<T>;
+  if (D % 2 != 0 || D > kWidest) fail(ErrorCode::invalid_argument, "rotary heads of width " + std::to_string(D) + ": even widths up to 256 are supported");
+  if (is_aligned && D % (2 * N) == 0) {
+    int lanes = 1;
+    while (lanes < D / 2 / N) lanes *= 2;
+    return body(std::integral_constant<int, N>{}, std::integral_constant<int, 1>{}, lanes);
+  }
+  body(std::integral_constant<int, 1>{}, std::integral_constant<int, kLonePairs>{}, kWarp);
 }
 
 }  // namespace
 
 void qk_rope_forward(Context& context, const device::QkRopeForward& a) {
   by_precision(a.precision, [&](auto tag) {
-    by_pairs(a.D, [&](auto pairs) {
-      launch(context, "qk_rope_forward", forward_kernel<decltype(tag), pairs()>, dim3(unsigned(ceil_div(a.T * (a.H + 2 * a.K), kWarps))), kThreads, 0, a);
+    using T = decltype(tag);
+    const bool is_aligned = aligned(a.qkv, a.raw, a.q_norm, a.k_norm, a.cos, a.sin, a.keys, a.values) && a.page_stride % kVector<T> == 0;
+    by_lanes<T>(a.D, is_aligned, [&](auto width, auto pairs, int lanes) {
+      const int64_t heads = a.H + (a.slots ? 2 : 1) * a.K;
+      launch(context, "qk_rope_forward", forward_kernel<T, width(), pairs()>, dim3(unsigned(ceil_div(a.T * ((heads + 1) / 2), kThreads / lanes))), kThreads, 0, a, lanes);
     });
   });
 }
@@ -205,8 +294,9 @@ void qk_rope_forward(Context& context, const device::QkRopeForward& a) {
 void qk_rope_backward(Context& context, const device::QkRopeBackward& a) {
   const int64_t shares = ceil_div(a.T, device::kQkRopeRows);
   by_precision(a.precision, [&](auto tag) {
-    by_pairs(a.D, [&](auto pairs) {
-      launch(context, "qk_rope_backward", backward_kernel<decltype(tag), pairs()>, dim3(unsigned(shares)), kThreads, sizeof(BackwardShared), a);
+    using T = decltype(tag);
+    by_lanes<T>(a.D, aligned(a.dqkv, a.raw, a.q_norm, a.k_norm, a.cos, a.sin), [&](auto width, auto pairs, int lanes) {
+      launch(context, "qk_rope_backward", backward_kernel<T, width(), pairs()>, dim3(unsigned(shares)), kThreads, sizeof(BackwardShared), a, lanes);
     });
   });
   if (a.dq_norm) add_parts(context, "qk_rope_backward_norms", {a.partials, a.dq_norm, a.dk_norm, 2 * a.D, a.D}, shares);

@@ -46,7 +46,7 @@ struct QkRopeBackward {
   float w_offset;
   Precision precision;
 };
-constexpr int64_t kQkRopeRows = 64;
+constexpr int64_t kQkRopeRows = 16;
 inline int64_t qk_rope_partials(int64_t T, int64_t D) { return (T + kQkRopeRows - 1) / kQkRopeRows * 2 * D; }
 
 // Keys and values of chosen rows into further slots: a shared beginning that other sequences continue in a page of their own.
@@ -61,7 +61,7 @@ struct KvAppend {
   Precision precision;
 };
 
-// Whole pages, in all layers.
+// Whole pages, page_stride numbers each, in all layers. No page is read and written by one call.
 struct PageCopy {
   const int32_t* from;  // (R)
   const int32_t* to;    // (R)

@@ -87,7 +87,8 @@ TEST(device_rmsnorm_agrees_with_the_cpu) {
 TEST(device_qk_rope_agrees_with_norms_and_rotations) {
   Pool pool(1);
   for (const Precision p : kBoth)
-    for (const auto& [T, H, K, D, normed] : {std::tuple<int64_t, int64_t, int64_t, int64_t, bool>{1, 1, 1, 2, true}, {70, 4, 2, 16, true}, {5, 3, 1, 80, false}, {9, 2, 2, 128, true}, {3, 1, 1, 256, true}}) {
+    for (const auto& [T, H, K, D, normed] : {std::tuple<int64_t, int64_t, int64_t, int64_t, bool>{1, 1, 1, 2, true}, {70, 4, 2, 16, true}, {5, 3, 1, 80, false}, {9, 2, 2, 128, true}, {3, 1, 1, 256, true},
+                                           {17, 3, 2, 96, true}, {18, 2, 1, 6, true}}) {
       const int64_t width = (H + 2 * K) * D, qk = (H + K) * D, page = K * 16 * D, pages = (T + 15) / 16 + 1;
       const Floats x = rounded(p, random_floats(T * width, 1)), wq = rounded(p, random_floats(D, 2)), wk = rounded(p, random_floats(D, 3));
       const Floats dy = rounded(p, random_floats(T * width, 4)), dwq0 = random_floats(D, 5), dwk0 = random_floats(D, 6);
@@ -146,6 +147,59 @@ TEST(device_qk_rope_agrees_with_norms_and_rotations) {
       agree(part(2 * T * width, D), doubles(dwq), 1e-5, p == Precision::bf16 ? 0.05 : 1e-4, what("qk_rope dq_norm", p, T, D));
       agree(part(2 * T * width + D, D), doubles(dwk), 1e-5, p == Precision::bf16 ? 0.05 : 1e-4, what("qk_rope dk_norm", p, T, D));
     }
+}
+
+TEST(device_qk_rope_leaves_values_alone_without_pages) {
+  const int64_t T = 3, H = 2, K = 1, D = 32, width = (H + 2 * K) * D;
+  const std::vector<int32_t> positions{5, 0, 9}, slots{0, 1, 2};
+  const RopeTable table = rope_table({}, D, 16);
+  for (const Precision p : kBoth) {
+    const Floats x = random_floats(T * width, 1), w = random_floats(D, 2);
+    in_both_orders([&] {
+      Numbers with(p, x), without(p, x), norm(p, w), keys(p, K * 16 * D), values(p, K * 16 * D);
+      const auto run = [&](Numbers& q, const int32_t* to) {
+        cuda::qk_rope_forward(device_context(), {q.data(), nullptr, norm.data(), norm.data(), nullptr, positions.data(), table.cos.data(), table.sin.data(), to, to ? keys.data() : nullptr,
+                                                 to ? values.data() : nullptr, K * 16 * D, T, H, K, D, 1e-6f, 1.0f, p});
+      };
+      run(with, slots.data());
+      run(without, nullptr);
+      CHECK(same_bits(with.floats(), without.floats()));
+      const Numbers before(p, x);
+      for (int64_t t = 0; t < T; ++t)
+        for (int64_t i = (H + K) * D; i < width; ++i) CHECK(without[t * width + i] == before[t * width + i]);
+      return without.floats();
+    });
+  }
+  Numbers q(Precision::f32, 4 * 258);
+  CHECK_THROWS(cuda::qk_rope_forward(device_context(), {q.data(), nullptr, nullptr, nullptr, nullptr, positions.data(), table.cos.data(), table.sin.data(), nullptr, nullptr, nullptr, 0, 1,
+                                                        2, 1, 258, 1e-6f, 0, Precision::f32}),
+               "rotary heads of width 258");
+}
+
+TEST(device_pools_long_answers_in_one_chain) {
+  const int64_t C = 40, T = 90;
+  std::vector<int32_t> rows, slots;
+  for (const auto& [slot, count] : {std::pair<int32_t, int>{-1, 3}, {0, 70}, {2, 1}, {3, 32}, {4, 9}})
+    for (int i = 0; i < count; ++i) {
+      rows.push_back(int32_t((rows.size() * 7) % size_t(T)));
+      slots.push_back(slot);
+    }
+  for (const Precision p : kBoth) {
+    // Numbers of very different size: another order gives other sums.
+    Floats x = random_floats(T * C, 1);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = std::ldexp(x[i], int(i * 37 % 121) - 60);
+    x = rounded(p, x);
+    std::vector<double> want(size_t(5 * C), 0.5);
+    for (size_t i = 0; i < rows.size(); ++i)
+      for (int64_t c = 0; slots[i] >= 0 && c < C; ++c) want[size_t(slots[i] * C + c)] += double(x[size_t(rows[i] * C + c)]);
+    in_both_orders([&] {
+      Numbers hidden(p, x);
+      std::vector<double> sums(size_t(5 * C), 0.5);
+      cuda::pool_rows(device_context(), {hidden.data(), rows.data(), slots.data(), sums.data(), int64_t(rows.size()), C, p});
+      CHECK(sums == want);
+      return Floats(sums.begin(), sums.end());
+    });
+  }
 }
 
 TEST(device_rows_are_gathered_scattered_pooled_and_pages_copied) {
