@@ -1,6 +1,6 @@
 // Builds the CUDA plugin in a folder of its own and reads the compiler's report: registers, stack, spills and shared memory of every
 // kernel. Fails where a kernel keeps anything in local memory (spilled registers, or an array whose index is not known).
-// Arguments: architectures as CMake names them (default 80-real 90a-real). Prints the heaviest kernels; --json FILE writes all.
+// Arguments: architectures as CMake names them (default 90a-real). Prints the heaviest kernels; --json FILE writes all.
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { parallel, root, run } from './native.mjs';
 
 const args = process.argv.slice(2);
 const json = args.includes('--json') ? args.splice(args.indexOf('--json'), 2)[1] : null;
-const architectures = args.length > 0 ? args : ['80-real', '90a-real'];
+const architectures = args.length > 0 ? args : ['90a-real'];
 const out = 'build/cuda-report';
 
 rmSync(path.join(root, out), { recursive: true, force: true });
