@@ -63,8 +63,9 @@ BenchResult linear(Pool& pool, const Shape& s, int64_t repeats, char what, Preci
     const double saved = bf16 ? 2.0 * double(N) * double(K) : 0;
     return timed(repeats, flops, bytes - saved, [&] { linear_forward(pool, {x.data(), weight, nullptr, nullptr, y.data(), T, N, K}); });
   }
-  if (what == 'x') return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), nullptr, w.data(), nullptr, x.data(), nullptr, nullptr, T, N, K, precision}); });
-  return timed(repeats, flops, bytes, [&] { linear_backward(pool, {y.data(), x.data(), nullptr, nullptr, nullptr, w.data(), nullptr, T, N, K, precision}); });
+  const LinearBackward dx{y.data(), nullptr, w.data(), nullptr, x.data(), nullptr, nullptr, T, N, K, precision};
+  const LinearBackward dw{y.data(), x.data(), nullptr, nullptr, nullptr, w.data(), nullptr, T, N, K, precision};
+  return timed(repeats, flops, bytes, [&] { linear_backward(pool, what == 'x' ? dx : dw); });
 }
 
 BenchResult lora(Pool& pool, const Shape& s, int64_t repeats, char what) {

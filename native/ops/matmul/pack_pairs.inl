@@ -12,7 +12,8 @@ static EXITRL_ALWAYS_INLINE F16 neighbours(F16 first, F16 second) {
 static EXITRL_ALWAYS_INLINE F16 interleaved(F16 even, F16 odd) {
   alignas(64) static constexpr uint16_t kOrder[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                                       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  return reinterpret_cast<F16>(_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even))));
+  const auto halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+  return reinterpret_cast<F16>(_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), halves));
 }
 
 template <Precision>
