@@ -1,5 +1,5 @@
 // Where a model comes from: a checkpoint folder, or sizes and a seed; and its LoRA adapter, if it has one.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LoraConfig } from './config/lora.ts';
 import type { Config } from './config/schema.ts';
@@ -7,7 +7,7 @@ import { createEnvironment, isInWords } from './environments/create.ts';
 import type { Environment } from './environments/environment.ts';
 import { UsageError, UserError } from './errors.ts';
 import { type Companion, readCompanions } from './huggingface/companions.ts';
-import type { Addon, ModelOptions, NativeModel } from './native/addon.ts';
+import type { Addon, MemoryRequest, ModelOptions, NativeModel, PlannedModel } from './native/addon.ts';
 import { deriveSeed } from './rng.ts';
 import { baseFingerprint } from './runs/checkpoint.ts';
 import { ADAPTER_CONFIG, CONFIG, readJson } from './runs/files.ts';
@@ -101,15 +101,46 @@ export async function openModel(
     return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'), config.model);
   }
   return orClose(await addon.loadModel(folder, config.model), async (model) => {
-    const { vocab_size: vocabulary } = JSON.parse(model.config) as { vocab_size: number };
-    if (vocabulary < environment.vocabularySize) {
-      throw new UsageError(
-        `model.path ${path} has a vocabulary of ${vocabulary} tokens, environment ${environment.name} needs ${environment.vocabularySize}`,
-      );
-    }
+    requireVocabulary(model.config, path!, environment);
     if (adapter !== null) await model.loadAdapter(resolve(adapter));
     if (lora !== null) await createAdapter(model, lora, deriveSeed(config.seed, 'adapter'));
   });
+}
+
+/** The memory of the model a configuration starts from, by the headers of its files: no weights are read, no device is opened. */
+export function planConfigured(
+  addon: Addon,
+  config: Pick<Config, 'model'>,
+  environment: Sizes & Pick<Environment, 'name'>,
+  request: MemoryRequest,
+): PlannedModel {
+  const { path, decoder, lora, adapter, dtype, device, exact } = config.model;
+  const options = { dtype, device, exact };
+  const folder = modelFolder(config);
+  const json = folder === null ? decoderConfig(decoder!, environment) : addon.inspectCheckpoint(folder).config;
+  if (folder !== null) requireVocabulary(json, path!, environment);
+  if (adapter !== null) {
+    const text = readFileSync(join(adapter, ADAPTER_CONFIG), 'utf8');
+    return addon.planModel(json, request, { ...options, adapter: text });
+  }
+  if (lora === null) return addon.planModel(json, request, options);
+  try {
+    return addon.planModel(json, request, { ...options, adapter: adapterConfig(lora) });
+  } catch (error) {
+    throw loraError(error);
+  }
+}
+
+function requireVocabulary(
+  json: string,
+  path: string,
+  environment: Pick<Environment, 'name' | 'vocabularySize'>,
+): void {
+  const { vocab_size: vocabulary } = JSON.parse(json) as { vocab_size: number };
+  if (vocabulary >= environment.vocabularySize) return;
+  throw new UsageError(
+    `model.path ${path} has a vocabulary of ${vocabulary} tokens, environment ${environment.name} needs ${environment.vocabularySize}`,
+  );
 }
 
 /**
@@ -178,12 +209,14 @@ async function createAdapter(model: NativeModel, lora: LoraConfig, seed: number)
   try {
     await model.createAdapter(adapterConfig(lora), seed);
   } catch (error) {
-    // The engine has seen a file where the user wrote a setting.
-    const message = (error as Error).message
-      .replace(/^adapter_config\.json: /, '')
-      .replace('target_modules', 'targets');
-    throw new UsageError(`model.lora: ${message.replace('layers_to_transform', 'layers')}`, { cause: error });
+    throw loraError(error);
   }
+}
+
+/** The engine has seen a file where the user wrote a setting. */
+function loraError(error: unknown): UsageError {
+  const message = (error as Error).message.replace(/^adapter_config\.json: /, '').replace('target_modules', 'targets');
+  return new UsageError(`model.lora: ${message.replace('layers_to_transform', 'layers')}`, { cause: error });
 }
 
 /** The model after `prepare`; closed when that fails. */

@@ -81,6 +81,8 @@ export function stepStats(
     ratioMin: train.ratioMin,
     ratioMax: train.ratioMax,
     mismatch: train.mismatch,
+    mismatchMean: train.mismatchMean,
+    mismatchK3: train.mismatchK3,
     gradNorm: optimizer.gradNorm,
     lr,
   };

@@ -3,7 +3,7 @@ import { formatConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Environment } from '../environments/environment.ts';
 import { formatTable } from '../evaluation/table.ts';
-import { openEnvironment, openModel } from '../model.ts';
+import { openEnvironment, planConfigured } from '../model.ts';
 import type { Addon, MemoryRequest } from '../native/addon.ts';
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -25,20 +25,17 @@ export function memoryRequest({ rollout, train, algorithm }: Config, environment
 }
 
 /** Prints the resolved configuration and the memory the native engine will hold. */
-export async function dryRun(addon: Addon, config: Config, json: boolean): Promise<void> {
+export function dryRun(addon: Addon, config: Config, json: boolean): void {
   const environment = openEnvironment(config);
-  const model = await openModel(addon, config, environment);
-  const plan = model.plan(memoryRequest(config, environment));
-  const { parameterCount, adapter } = model;
-  const trained = adapter?.parameterCount ?? parameterCount;
-  model.close();
+  const planned = planConfigured(addon, config, environment, memoryRequest(config, environment));
+  const { parameterCount, trainedCount: trained, total, segments } = planned;
   if (json) {
-    process.stdout.write(`${JSON.stringify({ config, parameterCount, trained, memory: plan })}\n`);
+    process.stdout.write(`${JSON.stringify({ config, parameterCount, trained, memory: { total, segments } })}\n`);
     return;
   }
-  const rows = plan.segments.map(({ name, bytes }) => [name, mebibytes(bytes)]);
-  const parameters = `${parameterCount} parameters${adapter === null ? '' : `; an adapter of ${trained} is trained`}`;
+  const rows = segments.map(({ name, bytes }) => [name, mebibytes(bytes)]);
+  const parameters = `${parameterCount} parameters${trained === parameterCount ? '' : `; an adapter of ${trained} is trained`}`;
   process.stdout.write(
-    `${formatConfig(config)}\n${parameters}\n${formatTable([...rows, ['memory in all', mebibytes(plan.total)]])}\n`,
+    `${formatConfig(config)}\n${parameters}\n${formatTable([...rows, ['memory in all', mebibytes(total)]])}\n`,
   );
 }

@@ -1,12 +1,17 @@
 // What a model needs in memory and how much of it fits here.
 import { totalmem } from 'node:os';
-import type { Addon, MemoryPlan, MemoryRequest, PlanOptions } from '../native/addon.ts';
+import type { MemoryPlan, MemoryRequest, PlanOptions } from '../native/addon.ts';
 
 export interface MachineMemory {
   /** Bytes this process may use in all. */
   readonly total: number;
   /** Bytes that nobody uses now. */
   readonly available: number;
+}
+
+/** The part of the addon that is asked. */
+export interface Planner {
+  planModel(config: string, request: MemoryRequest, options?: PlanOptions): MemoryPlan;
 }
 
 export interface MemoryNeed {
@@ -41,7 +46,7 @@ export function machineMemory(): MachineMemory {
 
 /** Plans a request for a model that need not be loaded. */
 export function memoryFacts(
-  addon: Pick<Addon, 'planModel'>,
+  addon: Planner,
   config: string,
   request: MemoryRequest,
   options: PlanOptions = { dtype: 'float32' },

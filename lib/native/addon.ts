@@ -189,6 +189,9 @@ export interface TrainMetrics {
   readonly importanceDropped: number;
   /** Largest |logprob of this pass - logprob recorded while sampling|: 0 on the first epoch. */
   readonly mismatch: number;
+  /** Mean of |logprob - recorded logprob|, and the k3 estimate of the KL between the two. */
+  readonly mismatchMean: number;
+  readonly mismatchK3: number;
 }
 
 export interface UpdateMetrics {
@@ -289,6 +292,13 @@ export interface MemoryPlan {
   readonly segments: readonly { readonly name: string; readonly bytes: number }[];
 }
 
+/** What `planModel` says of a model besides its memory. */
+export interface PlannedModel extends MemoryPlan {
+  readonly parameterCount: number;
+  /** Of the adapter, where one is trained. */
+  readonly trainedCount: number;
+}
+
 export interface CancelToken {
   cancel(): void;
 }
@@ -362,7 +372,7 @@ export interface Addon {
   /** Reads the headers of a folder and checks what loadModel checks of them; loads nothing. */
   inspectCheckpoint(directory: string): CheckpointFacts;
   /** NativeModel.plan() for a model that need not exist. */
-  planModel(configJson: string, request: MemoryRequest, options?: PlanOptions): MemoryPlan;
+  planModel(configJson: string, request: MemoryRequest, options?: PlanOptions): PlannedModel;
   CancelToken: new () => CancelToken;
   doctor(): Doctor;
   setThreads(threads: number): void;

@@ -74,7 +74,7 @@ class DevicePass {
   // Log-probabilities and entropies of the targets [begin, end), at most kHeadRows: logits stay for head_gradient().
   void head_rows(const DevicePolicy& policy, int64_t begin, int64_t end, double temperature) {
     logits(policy, begin, end);
-    d_.head_rows({at_.logits, targets_at_ + begin, at_.logprob + begin, at_.entropy + begin, at_.max + begin, at_.log_sum + begin, end - begin, config().V, float(1.0 / temperature)});
+    d_.head_rows({at_.logits, targets_at_ + begin, at_.logprob + begin, at_.entropy + begin, at_.max + begin, at_.log_sum + begin, end - begin, config().V, 1.0f / float(temperature)});
   }
   void logits(const DevicePolicy& policy, int64_t begin, int64_t end) { m_.network_.logits(policy, hidden_at(at_.head_in, begin), end - begin, at_.logits); }
 
@@ -99,7 +99,7 @@ class DevicePass {
     const Precision p = m_.network_.precision;
     const int64_t V = config().V;
     d_.head_gradient({at_.logits, targets_at_ + begin, at_.max + begin, at_.log_sum + begin, at_.entropy + begin, at_.dlogprob + begin, entropy_gradient ? at_.dentropy + begin : nullptr,
-                      end - begin, V, float(1.0 / temperature), p});
+                      end - begin, V, 1.0f / float(temperature), p});
     m_.network_.logits_backward(policy, at_.logits, gradient_stride(V, p), hidden_at(at_.head_in, begin), end - begin, hidden_at(at_.head_d, begin), gradients);
   }
 

@@ -56,7 +56,11 @@ Napi::Value plan_model(const Napi::CallbackInfo& info) {
   if (!info[2].IsUndefined())
     if (const Fields options(info[2], "options"); !options.value("adapter").IsUndefined())
       adapter = make_adapter_layout(config, parse_adapter_config(options.string("adapter"), "adapter_config.json"));
-  return to_js(info.Env(), plan_memory(Decoder(std::move(config)), adapter.get(), plan_request(info[1]), device.device != "cpu"));
+  const Decoder decoder(std::move(config));
+  Napi::Object out = to_js(info.Env(), plan_memory(decoder, adapter.get(), plan_request(info[1]), device.device != "cpu"));
+  out.Set("parameterCount", double(decoder.layout.count));
+  out.Set("trainedCount", double(adapter ? adapter->count : decoder.layout.count));
+  return out;
 }
 
 }  // namespace exitrl

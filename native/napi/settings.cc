@@ -153,6 +153,8 @@ Napi::Object to_js(Napi::Env env, const TrainMetrics& metrics) {
   out.Set("importance", s.importance / n);
   out.Set("importanceDropped", s.importance_dropped / n);
   out.Set("mismatch", metrics.mismatch);
+  out.Set("mismatchMean", s.mismatch / n);
+  out.Set("mismatchK3", s.mismatch_k3 / n);
   return out;
 }
 

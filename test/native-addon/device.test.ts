@@ -61,6 +61,22 @@ train: { steps: 2, microBatchTokens: 64 }
 evaluation: { every: 0, instances: 8, final: [0, 1] }
 `;
 
+test('a dry run plans for a device that is not there', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY);
+    const nowhere = { EXIT_RL_CUDA_PLUGIN: path.join(folder, 'missing.so') };
+    const bytes = (...set: string[]) => {
+      const { code, out, err } = exitRl(['train', '--config', config, '--dry-run', '--json', ...set], nowhere);
+      assert.equal(code, 0, err);
+      const { memory } = JSON.parse(out) as { memory: { total: number } };
+      return memory.total;
+    };
+    assert.ok(bytes() !== bytes('--device', 'cpu'));
+    assert.ok(bytes('--set', 'model.dtype=bfloat16') < bytes());
+  });
+});
+
 test('a run on a device trains, saves, resumes on the CPU and evaluates', { skip }, () => {
   withFolder((folder) => {
     const config = path.join(folder, 'tiny.yaml');
@@ -137,8 +153,14 @@ test('a kernel fault ends the run with its last checkpoint whole, and the run go
 
 test('a plugin of another build is refused', { skip }, () => {
   const { out } = exitRl(['doctor'], { EXIT_RL_EMULATED_ABI: '99' });
-  assert.match(out, /cuda +none: .* has interface 99, this addon needs 1: both must come from one build/);
+  assert.match(out, /cuda +none: .* has interface 99, this addon needs 2: both must come from one build/);
 });
+
+interface Mismatch {
+  readonly mismatch: number;
+  readonly mismatchMean: number;
+  readonly mismatchK3: number;
+}
 
 test('a run in bfloat16 and one in exact mode', { skip }, () => {
   withFolder((folder) => {
@@ -156,11 +178,16 @@ test('a run in bfloat16 and one in exact mode', { skip }, () => {
       ]);
       assert.equal(code, 0, err);
       const lines = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
-      return lines.map((line) => JSON.parse(line) as { mismatch?: number }).filter((m) => m.mismatch !== undefined);
+      return lines.map((line) => JSON.parse(line) as Mismatch).filter((m) => m.mismatch !== undefined);
     };
     const half = metrics('half', 'model.dtype=bfloat16');
     assert.ok(half.length > 0);
-    for (const { mismatch } of half) assert.ok(mismatch! < 0.1, `mismatch ${mismatch}`);
-    for (const { mismatch } of metrics('exact', 'model.dtype=bfloat16', 'model.exact=true')) assert.equal(mismatch, 0);
+    for (const { mismatch, mismatchMean, mismatchK3 } of half) {
+      assert.ok(mismatch < 0.1, `mismatch ${mismatch}`);
+      assert.ok(mismatchMean <= mismatch && mismatchMean > 0 === mismatch > 0, `mean ${mismatchMean}`);
+      assert.ok(mismatchK3 >= 0 && mismatchK3 <= mismatch ** 2, `k3 ${mismatchK3}`);
+    }
+    for (const step of metrics('exact', 'model.dtype=bfloat16', 'model.exact=true'))
+      assert.deepEqual([step.mismatch, step.mismatchMean, step.mismatchK3], [0, 0, 0]);
   });
 });

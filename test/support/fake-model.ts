@@ -13,7 +13,7 @@ import { mean } from '../../lib/statistics.ts';
 const METRICS: TrainMetrics = {
   ...{ loss: 0, tokens: 1, microBatches: 1, ratioMean: 1, ratioMin: 1, ratioMax: 1, klK1: 0, klK2: 0, klK3: 0 },
   ...{ refKlK1: 0, refKlK2: 0, refKlK3: 0, clippedLow: 0, clippedHigh: 0, below: 0, above: 0 },
-  ...{ entropy: 0, importance: 1, importanceDropped: 0, mismatch: 0 },
+  ...{ entropy: 0, importance: 1, importanceDropped: 0, mismatch: 0, mismatchMean: 0, mismatchK3: 0 },
 };
 
 export class FakeModel {

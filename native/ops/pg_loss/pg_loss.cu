@@ -1,7 +1,7 @@
 // Policy-gradient losses: up to three small kernels, whose formulas are the host's (pg_loss_terms.h).
 //   shared_kernel  a block of 256 threads per sequence, only for ratios or importance weights of whole sequences: the sums of its
 //                  log-ratios and log-weights and the gradient through its ratio, 3 doubles of scratch
-//   token_kernel   a thread per token, 256 to a block: gradients, and the sums of the block's tokens in 19 doubles of scratch
+//   token_kernel   a thread per token, 256 to a block: gradients, and the sums of the block's tokens in 21 doubles of scratch
 //   total_kernel   one block, a warp per sum: adds the blocks to *sums
 // Reads 24 and writes 8 bytes per token: what counts is the number of launches. Sums are taken in double: over the lanes of a
 // warp, the warps of a block, the blocks; an order that depends on the number of tokens alone.
@@ -15,7 +15,7 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarp;
 // A block's numbers: the sums of each_sum(), then these.
-constexpr int kMin = pg::kSums, kMax = kMin + 1, kTokens = kMin + 2, kMismatch = kMin + 3, kNumbers = kMin + 4, kStride = 20;
+constexpr int kMin = pg::kSums, kMax = kMin + 1, kTokens = kMin + 2, kMismatch = kMin + 3, kNumbers = kMin + 4, kStride = 22;
 constexpr int kTotalThreads = kNumbers * kWarp;
 
 template <class Fold>

@@ -67,7 +67,7 @@ struct PgTokens {
   const float* entropy;         // (N); or null when unused
   const float* old_logprob;     // (N); or null: on-policy, r = 1 with the gradient of logprob
   const float* ref_logprob;     // (N); or null when kl_weight = 0
-  const float* behaviour;       // (N); or null when importance = none
+  const float* behaviour;       // (N); or null: importance = none, no mismatch
   const float* advantage;       // (N)
   float* dlogprob;              // (N) =
   float* dentropy;              // (N) = ; or null
@@ -84,6 +84,7 @@ struct PgSums {
   double below = 0, above = 0;               // tokens whose own ratio is < 1 - clip_low, > 1 + clip_high
   double entropy = 0;
   double importance = 0, importance_dropped = 0;  // sum of the weights as applied; how many of them are 0
+  double mismatch = 0, mismatch_k3 = 0;           // |logprob - behaviour| and k3 to what was recorded while sampling
   int64_t tokens = 0;
   void add(const PgSums& other);
 };

@@ -27,6 +27,6 @@ struct PgLoss {
   int64_t B, begin, end;
 };
 // Sums of blocks of tokens and, for losses of whole sequences, what the tokens of each share.
-inline int64_t pg_loss_scratch(int64_t B, int64_t N) { return 20 * ((N + 255) / 256) + 4 * B; }
+inline int64_t pg_loss_scratch(int64_t B, int64_t N) { return 22 * ((N + 255) / 256) + 4 * B; }
 
 }  // namespace exitrl::device

@@ -66,7 +66,7 @@ struct Shared {
 };
 
 // Calls f(x of a, x of b) for every number that is a sum over tokens, but for `tokens`.
-constexpr int kSums = 15;
+constexpr int kSums = 17;
 template <class F>
 EXITRL_HOST_DEVICE void each_sum(PgSums& a, const PgSums& b, F&& f) {
   f(a.loss, b.loss), f(a.ratio, b.ratio);
@@ -76,6 +76,7 @@ EXITRL_HOST_DEVICE void each_sum(PgSums& a, const PgSums& b, F&& f) {
   f(a.below, b.below), f(a.above, b.above);
   f(a.entropy, b.entropy);
   f(a.importance, b.importance), f(a.importance_dropped, b.importance_dropped);
+  f(a.mismatch, b.mismatch), f(a.mismatch_k3, b.mismatch_k3);
 }
 
 struct Terms {
@@ -163,6 +164,11 @@ struct Terms {
       sums.ref_k3 += std::expm1(x) - x;
     }
     if (t.entropy) sums.entropy += t.entropy[i];
+    if (t.behaviour) {
+      const double x = double(t.logprob[i]) - t.behaviour[i];
+      sums.mismatch += x < 0 ? -x : x;
+      sums.mismatch_k3 += std::expm1(x) - x;
+    }
     const double weight = importance(q, i);
     sums.importance += weight;
     sums.importance_dropped += weight == 0.0;

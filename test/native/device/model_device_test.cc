@@ -212,19 +212,24 @@ TEST(device_exact_mode_is_exact_whatever_the_schedule) {
       reused |= got.reused_tokens > 0;
     }
     CHECK(preempted && reused);
-    RolloutBatch batch;
-    batch.B = int64_t(want.prompt_length.size());
-    batch.tokens = {want.offsets.data(), want.tokens.data()};
-    for (const int64_t budget : {8, 8192}) {
-      Floats lp(want.tokens.size()), h(want.tokens.size());
-      pair.device.score(false, batch, 0.8, budget, lp.data(), h.data(), {});
-      int64_t compared = 0;
-      for (int64_t r = 0; r < batch.B; ++r)
-        for (int64_t i = want.prompt_length[size_t(r)]; i < batch.tokens.length(r); ++i, ++compared) {
-          const auto at = size_t(want.offsets[size_t(r)] + i);
-          CHECK(lp[at] == want.logprob[at]);
-        }
-      CHECK(compared > 30);
+    // The sampler and the trainer must scale by the same float, whatever the temperature: most have no exact reciprocal.
+    for (const double temperature : {0.8, 0.55, 0.85, 1.1}) {
+      const Generated got = temperature == 0.8 ? want : run(settings_for(3, 10, float(temperature)));
+      RolloutBatch batch;
+      batch.B = int64_t(got.prompt_length.size());
+      batch.tokens = {got.offsets.data(), got.tokens.data()};
+      for (const int64_t budget : {8, 8192}) {
+        if (temperature != 0.8 && budget == 8) continue;
+        Floats lp(got.tokens.size()), h(got.tokens.size());
+        pair.device.score(false, batch, temperature, budget, lp.data(), h.data(), {});
+        int64_t compared = 0;
+        for (int64_t r = 0; r < batch.B; ++r)
+          for (int64_t i = got.prompt_length[size_t(r)]; i < batch.tokens.length(r); ++i, ++compared) {
+            const auto at = size_t(got.offsets[size_t(r)] + i);
+            CHECK(lp[at] == got.logprob[at]);
+          }
+        CHECK(compared > 30);
+      }
     }
   }
 }

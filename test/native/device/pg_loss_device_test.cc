@@ -30,7 +30,7 @@ struct Data {
 
 std::vector<double> numbers(const PgSums& s) {
   return {s.loss, s.ratio, s.ratio_min, s.ratio_max, s.k1, s.k2, s.k3, s.ref_k1, s.ref_k2, s.ref_k3, s.clipped_low, s.clipped_high, s.below, s.above,
-          s.entropy, s.importance, s.importance_dropped, double(s.tokens)};
+          s.entropy, s.importance, s.importance_dropped, s.mismatch, s.mismatch_k3, double(s.tokens)};
 }
 
 struct Result {
@@ -74,8 +74,16 @@ void compare(const Data& d, const PgSettings& s, bool on_policy, const std::vect
   agree(got.gradients, std::vector<double>(want.begin(), want.end()), 0x1p-22, 1e-12, what);
   for (size_t i = 0; i < sums.size(); ++i) CHECK_NEAR(got.sums[i], sums[i], 1e-11 * (1 + std::abs(sums[i])));
   float mismatch = 0;
-  for (int64_t i = 0; i < N; ++i) mismatch = std::max(mismatch, std::fabs(d.logprob[size_t(i)] - d.behaviour[size_t(i)]));
+  double total = 0, k3 = 0;
+  for (int64_t i = 0; i < N; ++i) {
+    const double x = double(d.logprob[size_t(i)]) - d.behaviour[size_t(i)];
+    mismatch = std::max(mismatch, std::fabs(d.logprob[size_t(i)] - d.behaviour[size_t(i)]));
+    total += std::abs(x), k3 += std::exp(x) - 1 - x;
+  }
   CHECK(got.mismatch == mismatch);
+  const size_t at = sums.size() - 3;  // of numbers()
+  CHECK_NEAR(got.sums[at], total, 1e-11 * (1 + total));
+  CHECK_NEAR(got.sums[at + 1], k3, 1e-9);
 }
 
 }  // namespace
