@@ -2,6 +2,7 @@
 import type { CommandModule } from 'yargs';
 import type { Doctor } from '../native/addon.ts';
 import { environmentFacts } from '../runs/facts.ts';
+import { type BackendReport, probeBackends } from '../sandbox/available.ts';
 import { loadEngine } from './engine.ts';
 import { declare } from './options.ts';
 
@@ -17,15 +18,17 @@ export const doctor: CommandModule<object, { json?: boolean }> = {
       simdAvailable: engine.simdAvailable,
       simdFailures: engine.simdFailures,
       cuda: engine.cuda,
+      sandboxes: await probeBackends(),
     };
     if (args.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     else {
-      const { cuda, ...rest } = report;
+      const { cuda, sandboxes, ...rest } = report;
       const rows = Object.entries(rest).map(([name, value]) => [
         name,
         Array.isArray(value) ? value.join(' ') || 'none' : String(value),
       ]);
       for (const line of cudaLines(cuda)) rows.push(['cuda', line]);
+      for (const line of sandboxes.map(sandboxLine)) rows.push(['sandbox', line]);
       process.stdout.write(`${rows.map(([name, value]) => `${name!.padEnd(14)} ${value}`).join('\n')}\n`);
     }
     if (engine.simdFailures.length > 0) {
@@ -46,6 +49,10 @@ function cudaLines({ version, path, reason, devices }: Doctor['cuda']): string[]
   ]);
   return [`plugin ${path}, version ${version}`, ...found];
 }
+
+/** Whether programs can be run in it, found out by running one. */
+const sandboxLine = ({ name, works, note }: BackendReport): string =>
+  works ? `${name}: works (${note})` : `${name}: ${note}`;
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 const cudaVersion = (n: number): string => `${Math.floor(n / 1000)}.${Math.floor((n % 1000) / 10)}`;

@@ -34,17 +34,19 @@ const work = new WorkFolder(limits);
 
 async function main(): Promise<WorkerResult> {
   let runtime: QuickJSRuntime;
+  let data: DataFolder;
   try {
+    data = new DataFolder(job.data);
     runtime = await interpreter();
   } catch (error) {
     return { ...answer(null), outcome: 'broken', stderr: String(error) };
   }
   let exitCode: number | null = null;
   try {
-    exitCode = evaluate(runtime.newContext());
+    exitCode = evaluate(runtime.newContext(), data);
   } catch (error) {
-    // The interpreter itself gave up: no memory for even the message, or its stack.
-    stopped ??= 'memory';
+    // The interpreter itself gave up: no memory for even the message, or a crash.
+    stopped ??= /memory/i.test(String(error)) ? 'memory' : 'signal';
     stderr = String(error);
   }
   return answer(exitCode);
@@ -69,8 +71,8 @@ async function interpreter(): Promise<QuickJSRuntime> {
 }
 
 /** The program's exit code: 0, or 1 where an error was not caught. */
-function evaluate(context: QuickJSContext): number | null {
-  install(context);
+function evaluate(context: QuickJSContext, data: DataFolder): number | null {
+  install(context, data);
   const result = context.evalCode(job.source, 'main.js', { type: 'global' });
   const failed = result.error ?? context.runtime.executePendingJobs().error;
   if (failed === undefined) return stopped === null ? 0 : null;
@@ -86,9 +88,19 @@ function describe(context: QuickJSContext, error: QuickJSHandle): string {
   return `${String(name)}: ${String(message)}\n${String(stack ?? '')}`.slice(0, limits.outputBytes);
 }
 
+/** Strings travel as C strings, which end at a NUL. */
+const withoutNul = (text: string): string => text.replaceAll('\0', '\ufffd');
+
+/** Run inside, around the functions from outside. */
+const GLOBALS = `{
+  const text = (value) => String(value).replaceAll('\\0', '\\ufffd');
+  const around = (name, outside = globalThis[name]) => { globalThis[name] = (...values) => outside(...values.map(text)); };
+  for (const name of ['readFile', 'writeFile', 'print']) around(name);
+  globalThis.console = { log: print, info: print, warn: print, error: print, debug: print };
+}`;
+
 /** The functions of a program; see prelude.ts. */
-function install(context: QuickJSContext): void {
-  const data = new DataFolder(job.data);
+function install(context: QuickJSContext, data: DataFolder): void {
   const define = (name: string, body: (...values: string[]) => QuickJSHandle): void => {
     const handle = context.newFunction(name, (...values) => {
       try {
@@ -105,7 +117,7 @@ function install(context: QuickJSContext): void {
     for (const [i, name] of data.names().entries()) context.setProp(names, i, context.newString(name));
     return names;
   });
-  define('readFile', (name) => context.newString(data.read(name ?? '', limits.memoryBytes)));
+  define('readFile', (name) => context.newString(withoutNul(data.read(name ?? '', limits.memoryBytes))));
   define('writeFile', (name, text) => {
     work.write(name ?? '', text ?? '');
     return context.undefined;
@@ -114,8 +126,7 @@ function install(context: QuickJSContext): void {
     print(`${values.join(' ')}\n`);
     return context.undefined;
   });
-  const console = context.evalCode('globalThis.console = { log: print, info: print, warn: print, error: print }');
-  if (console.error === undefined) console.value.dispose();
+  context.unwrapResult(context.evalCode(GLOBALS)).dispose();
 }
 
 function print(text: string): void {
