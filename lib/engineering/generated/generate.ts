@@ -3,7 +3,7 @@ import { Random } from '../../rng.ts';
 import { Answers, type Scoring } from '../answers.ts';
 import type { Table } from '../csv.ts';
 import { Leaderboard } from '../leaderboard.ts';
-import { METRICS } from '../metrics/registry.ts';
+import { METRICS, type MetricName } from '../metrics/registry.ts';
 import type { Range } from '../reward.ts';
 import { constantEntry, drawEntry, type Entry } from '../solvers/entries.ts';
 import { describe } from './description.ts';
@@ -55,13 +55,7 @@ export function generate(settings: GeneratedSettings, seed: number): Generated {
     columns: [ID, ...targets],
     rows: testTruth.map((value, row) => [testIds[row]!, ...answerCells(value)]),
   });
-  // Half of the test rows each, at random, so that neither half says anything about the other.
-  const mixed = random('split').shuffled(test.map((_, row) => row));
-  const half = mixed.length >> 1;
-  const [shown, final] = [mixed.slice(0, half), mixed.slice(half)].map((rows) => rows.sort((a, b) => a - b)) as [
-    number[],
-    number[],
-  ];
+  const [shown, final] = halves(problem, random('split'));
   const score = ({ name, prediction }: Entry): Generated['entries'][number] => ({
     name,
     shown: answers.score(prediction, shown),
@@ -70,7 +64,7 @@ export function generate(settings: GeneratedSettings, seed: number): Generated {
   const constant = constantEntry(problem);
   const others = Array.from({ length: settings.entries - 1 }, (_, i) => drawEntry(problem, random('entry', String(i))));
   const entries = [constant, ...others].map(score);
-  const range = { worst: entries[0]!.final, best: answers.score(problem.ideal, final) };
+  const range = rangeOf(metric, entries[0]!.final, answers.score(problem.ideal, final));
   const sample = {
     columns: [ID, ...targets],
     rows: testIds.map((id, row) => [id, ...constant.prediction.map((column) => cell(column[row]!))]),
@@ -90,4 +84,20 @@ export function generate(settings: GeneratedSettings, seed: number): Generated {
       METRICS[metric].better,
     ),
   };
+}
+
+/** Two parts of the test rows, at random, so that neither says anything about the other; with the same share of every class. */
+function halves({ test, testTruth, metric, classes }: Problem, random: Random): [number[], number[]] {
+  const mixed = random.shuffled(test.map((_, row) => row));
+  const labelled = classes !== null || metric === 'auc';
+  if (labelled) mixed.sort((a, b) => testTruth[a]! - testTruth[b]!);
+  const part = (which: number): number[] => mixed.filter((_, i) => i % 2 === which).sort((a, b) => a - b);
+  return [part(0), part(1)];
+}
+
+/** Where noise leaves nothing, knowing the process may score below a guess: then perfection is the upper end. */
+function rangeOf(metric: MetricName, guess: number, ideal: number): Range {
+  const { better, best } = METRICS[metric];
+  const gains = better === 'higher' ? ideal > guess : ideal < guess;
+  return { worst: guess, best: gains ? ideal : best };
 }

@@ -101,7 +101,11 @@ function numberOutcome(signal: readonly number[], noise: number, random: Random)
   };
 }
 
-function binaryOutcome(signal: readonly number[], { noise, imbalance }: GeneratedSettings, random: Random): Outcome {
+function binaryOutcome(
+  signal: readonly number[],
+  { rows, noise, imbalance }: GeneratedSettings,
+  random: Random,
+): Outcome {
   const slope = STEEP / (1 + 2 * noise);
   // The intercept that makes the share of ones right, by halving.
   let [low, high] = [-50, 50];
@@ -111,5 +115,25 @@ function binaryOutcome(signal: readonly number[], { noise, imbalance }: Generate
     else high = middle;
   }
   const ideal = signal.map((value) => sigmoid(slope * value + low));
-  return { truth: ideal.map((p) => (random.chance(p) ? 1 : 0)), ideal };
+  const truth = ideal.map((p) => (random.chance(p) ? 1 : 0));
+  for (const [from, to] of [
+    [0, rows],
+    [rows, truth.length],
+  ] as const) {
+    haveBoth(truth, ideal, from, to);
+  }
+  return { truth, ideal };
+}
+
+/** Fewer rows of a class than this cannot be split. */
+const LEAST_OF_A_CLASS = 4;
+
+/** Turns the likeliest rows of a part, where a class would be all but absent. */
+function haveBoth(truth: number[], ideal: readonly number[], from: number, to: number): void {
+  for (const label of [1, 0]) {
+    const others = truth.flatMap((y, row) => (row >= from && row < to && y !== label ? [row] : []));
+    const missing = LEAST_OF_A_CLASS - (to - from - others.length);
+    const likeliest = others.sort((a, b) => (label === 1 ? ideal[b]! - ideal[a]! : ideal[a]! - ideal[b]!));
+    for (const row of likeliest.slice(0, Math.max(0, missing))) truth[row] = label;
+  }
 }

@@ -9,7 +9,7 @@ const OWN_WORDS = 25;
 const COMMON_WORDS = 120;
 const NEGATION = ['nol', 'vix'];
 /** Words that the reference solvers look at. */
-const FEATURES = 30;
+const FEATURES = 120;
 
 /** What a slot of a document is: a common word, or a word of an author, perhaps behind a negation. */
 interface Slot {

@@ -1,12 +1,13 @@
 // k nearest neighbours by Euclidean distance.
 import type { Matrix } from '../generated/problem.ts';
 
-/** Mean of y over the k nearest training rows, for every test row. */
-export function nearestNeighbours(train: Matrix, y: readonly number[], test: Matrix, k: number): Float64Array {
+/** For every test row the places of its k nearest training rows, one after the other. */
+export function nearestNeighbours(train: Matrix, test: Matrix, k: number): Int32Array {
   const size = Math.min(k, train.rows);
+  const out = new Int32Array(test.rows * size);
   const distances = new Float64Array(size);
-  const values = new Float64Array(size);
-  return Float64Array.from({ length: test.rows }, (_, t) => {
+  for (let t = 0; t < test.rows; t++) {
+    const nearest = out.subarray(t * size, (t + 1) * size);
     distances.fill(Number.POSITIVE_INFINITY);
     for (let r = 0; r < train.rows; r++) {
       const farthest = distances[size - 1]!;
@@ -19,11 +20,19 @@ export function nearestNeighbours(train: Matrix, y: readonly number[], test: Mat
       let place = size - 1;
       for (; place > 0 && distances[place - 1]! > distance; place--) {
         distances[place] = distances[place - 1]!;
-        values[place] = values[place - 1]!;
+        nearest[place] = nearest[place - 1]!;
       }
       distances[place] = distance;
-      values[place] = y[r]!;
+      nearest[place] = r;
     }
-    return values.reduce((sum, value) => sum + value, 0) / size;
-  });
+  }
+  return out;
+}
+
+/** Mean of y over the neighbours of every test row. */
+export function neighbourMeans(neighbours: Int32Array, y: readonly number[], rows: number): Float64Array {
+  const size = neighbours.length / rows;
+  const out = new Float64Array(rows);
+  for (const [i, row] of neighbours.entries()) out[Math.floor(i / size)]! += y[row]! / size;
+  return out;
 }
