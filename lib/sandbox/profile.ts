@@ -45,7 +45,9 @@ export function bubblewrapOptions(interpreter: Interpreter, data: string | null,
     ...(data === null ? [] : ['--ro-bind', data, DATA]),
     ...['--ro-bind-data', String(source), `${PROGRAM}/${interpreter.file}`],
     ...['--ro-bind-data', String(prelude), `${PROGRAM}/${PRELUDE}`],
-    ...['--symlink', WORK, '/tmp', ...sized(limits.diskBytes, WORK), '--remount-ro', '/', '--chdir', WORK],
+    // TMPDIR says where to write; programs that do not look write to /tmp.
+    ...(interpreter.folders.some((folder) => folder.startsWith('/tmp/')) ? [] : ['--symlink', WORK, '/tmp']),
+    ...[...sized(limits.diskBytes, WORK), '--remount-ro', '/', '--chdir', WORK],
     ...Object.entries(environment(data)).flatMap(([name, value]) => ['--setenv', name, value]),
   ];
 }

@@ -83,6 +83,7 @@ export class Sandbox {
       return backend;
     });
     this.#backends.set(language, chosen);
+    chosen.catch(() => this.#backends.delete(language)); // it may work later, when the machine is less busy
     return chosen;
   }
 
