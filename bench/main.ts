@@ -14,6 +14,7 @@ import { load1GB } from './load.ts';
 import { lora } from './lora.ts';
 import { ops } from './ops.ts';
 import { revise } from './revise.ts';
+import { sandbox } from './sandbox.ts';
 import { addon } from './support/engine.ts';
 import type { BenchOptions } from './support/options.ts';
 import { markdown, type Report } from './support/report.ts';
@@ -32,6 +33,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   curriculum,
   load: load1GB,
   tokenizer,
+  sandbox,
 };
 
 /** Need a card: run only when named. */

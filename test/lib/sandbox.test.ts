@@ -1,5 +1,7 @@
 // The sandbox as a whole: queue, cancellation, choice of backend, what counts as its own failure.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
@@ -9,7 +11,7 @@ import { Sandbox } from '../../lib/sandbox/sandbox.ts';
 import { seccompFilter } from '../../lib/sandbox/seccomp.ts';
 import { Slots } from '../../lib/sandbox/slots.ts';
 import { exitRl, inTemporaryFolder } from '../support/cli.ts';
-import { withoutBubblewrap } from '../support/sandboxes.ts';
+import { processesWith, withoutBubblewrap } from '../support/sandboxes.ts';
 
 const skip = await withoutBubblewrap('python');
 
@@ -71,6 +73,25 @@ for (const [backend, language] of [
       }));
   });
 }
+
+test('programs end when the process that runs them is killed', { skip }, async () => {
+  const marker = `orphan-${process.pid}.csv`; // in the command line of the script that collects it
+  const module = new URL('../../lib/sandbox/sandbox.js', import.meta.url).href;
+  const program = { language: 'python', source: 'import time\ntime.sleep(60)', collect: [marker] };
+  const script =
+    `import { Sandbox } from ${JSON.stringify(module)};\n` +
+    `new Sandbox({ backend: 'bubblewrap' }).run(${JSON.stringify(program)});\nsetTimeout(() => console.log('running'), 700);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  const of = (text: string): boolean => text.includes('prlimit') || text.startsWith('/bin/sh');
+  assert.ok(processesWith(marker).some(of));
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.deepEqual(processesWith(marker), []);
+});
 
 test('a backend that runs no such language says what to do', async () => {
   const sandbox = new Sandbox({ backend: 'webassembly' });
