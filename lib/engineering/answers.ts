@@ -1,6 +1,7 @@
 // The hidden answers of a competition, ready to score predictions with.
 import { UserError } from '../errors.ts';
-import { columnIndex, type Table } from './csv.ts';
+import { columnIndex, CsvError, type Table } from './csv.ts';
+import { MetricError } from './metrics/check.ts';
 import { type Metric, METRICS, type MetricName } from './metrics/registry.ts';
 
 /** Which cells of tables are the answers, and how they are scored. */
@@ -24,8 +25,9 @@ export class Answers {
   constructor(scoring: Scoring, table: Table) {
     this.scoring = scoring;
     this.metric = METRICS[scoring.metric];
-    const id = columnIndex(table, scoring.id);
-    const places = scoring.targets.map((name) => columnIndex(table, name));
+    const place = (name: string): number => inAnswers(table, name);
+    const id = place(scoring.id);
+    const places = scoring.targets.map(place);
     this.ids = table.rows.map((row) => row[id]!);
     this.#codes = new LabelCodes();
     this.#columns = places.map((place, i) =>
@@ -36,6 +38,17 @@ export class Answers {
       }),
     );
     this.#codes.seal();
+  }
+
+  /** Throws a `UserError` where no submission could have a score on these rows: all of one class, for example. */
+  check(rows: Rows): void {
+    try {
+      this.score(this.#columns, rows);
+    } catch (error) {
+      if (error instanceof MetricError)
+        throw new UserError(`the answers cannot be scored by ${this.scoring.metric}: ${error.message}`);
+      throw error;
+    }
   }
 
   /** The number a cell stands for, or what is wrong with it. */
@@ -53,6 +66,15 @@ export class Answers {
     const of = (columns: readonly (readonly number[])[]): number[][] =>
       columns.map((column) => rows.map((row) => column[row]!));
     return this.metric.evaluate(of(this.#columns), of(prediction));
+  }
+}
+
+function inAnswers(table: Table, name: string): number {
+  try {
+    return columnIndex(table, name);
+  } catch (error) {
+    if (error instanceof CsvError) throw new UserError(`the answers: ${error.message}`, { cause: error });
+    throw error;
   }
 }
 

@@ -1,10 +1,10 @@
 // A competition as whoever solves it meets it, and as whoever grades it does.
-import type { Language, Limits } from '../sandbox/types.ts';
+import type { Limits } from '../sandbox/types.ts';
 import type { Leaderboard } from './leaderboard.ts';
 import type { Range } from './reward.ts';
 import type { Grade } from './submission.ts';
 
-/** Grading of other people's code needs a place to run it. */
+/** Grading may take as long as a program. */
 export interface GradingContext {
   readonly signal?: AbortSignal;
 }
@@ -25,7 +25,6 @@ export interface Competition {
   readonly leaderboard: Leaderboard | null;
   /** What programs may use beyond the sandbox's defaults. */
   readonly limits?: Partial<Limits>;
-  readonly languages?: readonly Language[];
   /** Scores the bytes of a submission. Throws only when the grader itself fails. */
   grade(submission: Uint8Array, context?: GradingContext): Promise<Grade>;
 }

@@ -124,6 +124,7 @@ function ownGrader(id: string, scoring: Scoring, { answers: file, sample }: File
   const kept = table.rows.map((row) => (skip(row) ? row.map((cell) => (cell === unscored ? '0' : cell)) : row));
   const answers = new Answers(scoring, { columns: table.columns, rows: kept });
   const rows = table.rows.flatMap((row, i) => (skip(row) ? [] : [i]));
+  answers.check(rows);
   const otherColumns = readTable(sample).columns;
   return (submission) =>
     gradeSubmission(answers, submission, {

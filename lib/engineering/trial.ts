@@ -35,7 +35,7 @@ export async function tryProgram(
   options: TrialOptions,
 ): Promise<Trial> {
   const signal = options.signal === undefined ? {} : { signal: options.signal };
-  const limits = { ...competition.limits, ...options.limits };
+  const limits = { ...options.sandbox.limits, ...competition.limits, ...options.limits };
   const run = await options.sandbox.run({
     ...candidate,
     data: competition.data,
@@ -43,8 +43,7 @@ export async function tryProgram(
     limits,
     ...signal,
   });
-  const seconds = limits.seconds ?? null;
-  const failed = problemOf(run, seconds);
+  const failed = problemOf(run, limits.seconds);
   if (failed !== null) return { run, grade: null, problem: failed, shown: 0, final: 0 };
   const grade = await competition.grade(run.files.get(SUBMISSION)!, signal);
   const { range } = competition;
@@ -63,9 +62,8 @@ const OUTCOMES: Readonly<Record<Exclude<Outcome, 'exited' | 'timeout'>, string>>
   signal: 'it crashed',
 };
 
-function problemOf({ outcome, exitCode, files, refused }: RunResult, seconds: number | null): string | null {
-  if (outcome === 'timeout')
-    return `the program was stopped: it ran longer than ${seconds === null ? 'it may' : `${seconds} s`}`;
+function problemOf({ outcome, exitCode, files, refused }: RunResult, seconds: number): string | null {
+  if (outcome === 'timeout') return `the program was stopped: it ran longer than ${seconds} s`;
   if (outcome !== 'exited') return `the program was stopped: ${OUTCOMES[outcome]}`;
   if (exitCode !== 0) return `the program ended with an error (exit code ${exitCode})`;
   const reason = refused.get(SUBMISSION);

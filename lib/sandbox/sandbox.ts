@@ -35,6 +35,8 @@ const MAX_COLLECTED = 16;
  * const { outcome, stdout, files } = await sandbox.run({ language: 'python', source, data: folder, collect: ['submission.csv'] });
  */
 export class Sandbox {
+  /** Of programs that say nothing else. */
+  readonly limits: Limits;
   readonly #options: SandboxOptions;
   readonly #slots: Slots;
   readonly #backends = new Map<Language, Promise<Backend>>();
@@ -42,6 +44,7 @@ export class Sandbox {
 
   constructor(options: SandboxOptions = {}) {
     this.#options = options;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#slots = new Slots(options.concurrency ?? Math.max(2, availableParallelism()));
   }
 
@@ -61,7 +64,7 @@ export class Sandbox {
       data: program.data ?? null,
       collect: program.collect ?? [],
       signal: program.signal ?? null,
-      limits: { ...DEFAULT_LIMITS, ...this.#options.limits, ...program.limits },
+      limits: { ...this.limits, ...program.limits },
     };
     check(job);
     const backend = await this.#backend(job.language);

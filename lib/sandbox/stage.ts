@@ -21,6 +21,8 @@ const SEARCH = 0o1;
 /** Copies of folders, removed by `close` or when the process ends. */
 export class Stage {
   readonly #copies = new Map<string, string>();
+  /** Found out once: folders may hold thousands of images. */
+  readonly #readable = new Set<string>();
   readonly #atExit = (): void => this.close();
 
   /** The folder itself, or a copy of it that everybody can read. */
@@ -32,7 +34,11 @@ export class Stage {
     } catch (error) {
       throw new SandboxError(`the data folder ${folder} cannot be read: ${(error as Error).message}`, { cause: error });
     }
-    if (ancestors(real).every((parent) => allows(parent, SEARCH)) && readableBelow(real)) return real;
+    if (this.#readable.has(real)) return real;
+    if (ancestors(real).every((parent) => allows(parent, SEARCH)) && readableBelow(real)) {
+      this.#readable.add(real);
+      return real;
+    }
     const key = `${real}\n${fingerprint(real)}`;
     const copy = this.#copies.get(key) ?? this.#copy(real);
     this.#copies.set(key, copy);

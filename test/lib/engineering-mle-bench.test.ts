@@ -142,6 +142,16 @@ describe('mistakes', () => {
       /must be a path in prepared/,
     ));
 
+  test('answers that no submission could be scored on', async () => {
+    await opening(() => {}, /cannot be scored by auc: AUC needs rows of both classes/, {
+      ...good,
+      grader: 'auc',
+      answers: 'id,y\n1,1\n',
+      leaderboard: 'score\n1\n0\n',
+    });
+    await opening(() => {}, /the answers: there is no column "y"/, { ...good, answers: 'id,z\n1,1\n' });
+  });
+
   test('a leaderboard that runs the other way than the metric', () =>
     opening(() => {}, /higher scores are better there, but not for mae/, { ...good, leaderboard: 'score\n2\n1\n' }));
 

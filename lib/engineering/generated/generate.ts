@@ -56,6 +56,8 @@ export function generate(settings: GeneratedSettings, seed: number): Generated {
     rows: testTruth.map((value, row) => [testIds[row]!, ...answerCells(value)]),
   });
   const [shown, final] = halves(problem, random('split'));
+  answers.check(shown);
+  answers.check(final);
   const score = ({ name, prediction }: Entry): Generated['entries'][number] => ({
     name,
     shown: answers.score(prediction, shown),
