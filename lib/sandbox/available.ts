@@ -11,9 +11,13 @@ export type Found =
   | { readonly backend: Backend; readonly path: string }
   | { readonly backend: null; readonly reason: string };
 
-/** bubblewrap with the first interpreter of the language that runs in it, or why there is none. */
+/**
+ * bubblewrap with the first interpreter of the language that runs in it, or why there is none. EXIT_RL_BWRAP names another
+ * bwrap than the one on PATH.
+ */
 export async function bubblewrapHere(language: Language): Promise<Found> {
-  const command = process.platform === 'linux' ? onPath('bwrap')[0] : undefined;
+  if (process.platform !== 'linux') return { backend: null, reason: `is for Linux, not ${process.platform}` };
+  const command = process.env['EXIT_RL_BWRAP'] ?? onPath('bwrap')[0];
   if (command === undefined) return { backend: null, reason: 'is not installed' };
   let reason = `has no ${language} interpreter to run`;
   for (const interpreter of interpreters(language)) {

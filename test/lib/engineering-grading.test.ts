@@ -6,6 +6,7 @@ import { CsvError, formatCsv, parseCsv, parseCsvBytes } from '../../lib/engineer
 import { Leaderboard } from '../../lib/engineering/leaderboard.ts';
 import { improvement, normalised } from '../../lib/engineering/reward.ts';
 import { gradeSubmission } from '../../lib/engineering/submission.ts';
+import { Random } from '../../lib/rng.ts';
 import { UserError } from '../../lib/errors.ts';
 
 describe('csv', () => {
@@ -112,6 +113,32 @@ describe('submissions', () => {
     const options = { shown: [0, 1, 2, 3], final: [0] };
     const result = gradeSubmission(own, Buffer.from('id,y\na,cat\nb,Dog\nc,1.0\nd,1'), options);
     assert.deepEqual(result, { valid: true, shown: 0.75, final: 1 });
+  });
+
+  test('whatever the bytes are, the answer is a score or a reason', () => {
+    const random = new Random(1, 'submissions');
+    const seed = Buffer.from('id,y\r\na,1\n"b",2\nc,3e0\nd,"4"\n');
+    const pieces = ['"', ',', '\n', '\r', '\0', 'nan', 'a', '1', '-', 'e9', '\ufeff', 'id', '\xff'].map((text) =>
+      Buffer.from(text, 'latin1'),
+    );
+    let valid = 0;
+    for (let i = 0; i < 3000; i++) {
+      let bytes = seed;
+      for (let changes = random.below(4); changes > 0; changes--) {
+        const [from, to] = [random.below(bytes.length + 1), random.below(bytes.length + 1)].sort((a, b) => a - b) as [
+          number,
+          number,
+        ];
+        const end = random.chance(0.7) ? from : Math.min(to, from + 3);
+        bytes = Buffer.concat([bytes.subarray(0, from), random.pick(pieces), bytes.subarray(end)]);
+      }
+      const result = gradeSubmission(answers, bytes, options);
+      if (result.valid) {
+        valid++;
+        assert.ok(Number.isFinite(result.shown) && Number.isFinite(result.final));
+      } else assert.ok(result.reason.length > 0 && result.reason.length < 400);
+    }
+    assert.ok(valid > 500 && valid < 2500, `${valid}`);
   });
 
   test('ids that are asked for twice must come twice', () => {

@@ -5,11 +5,14 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { Bubblewrap } from '../../lib/sandbox/bubblewrap.ts';
 import { SandboxError } from '../../lib/sandbox/error.ts';
 import { handedOver } from '../../lib/sandbox/handed-over.ts';
+import { interpreters } from '../../lib/sandbox/interpreters.ts';
 import { Sandbox } from '../../lib/sandbox/sandbox.ts';
 import { seccompFilter } from '../../lib/sandbox/seccomp.ts';
 import { Slots } from '../../lib/sandbox/slots.ts';
+import { DEFAULT_LIMITS, type Job } from '../../lib/sandbox/types.ts';
 import { exitRl, inTemporaryFolder } from '../support/cli.ts';
 import { processesWith, withoutBubblewrap } from '../support/sandboxes.ts';
 
@@ -101,6 +104,48 @@ test('a backend that runs no such language says what to do', async () => {
     sandbox.run({ language: 'javascript', source: '', limits: { seconds: Number.NaN } }),
     /limit seconds/,
   );
+});
+
+describe('a bubblewrap that does not work', () => {
+  const withBwrap = async (command: string, body: () => Promise<void>): Promise<void> => {
+    const before = process.env['EXIT_RL_BWRAP'];
+    process.env['EXIT_RL_BWRAP'] = command;
+    try {
+      await body();
+    } finally {
+      if (before === undefined) delete process.env['EXIT_RL_BWRAP'];
+      else process.env['EXIT_RL_BWRAP'] = before;
+    }
+  };
+
+  for (const command of ['/no/such/bwrap', '/bin/false']) {
+    test(`${command}: Python is refused with advice, JavaScript runs in WebAssembly`, () =>
+      withBwrap(command, async () => {
+        const sandbox = new Sandbox();
+        const python = sandbox.run({ language: 'python', source: 'print(1)' });
+        await assert.rejects(
+          python,
+          (error) =>
+            error instanceof SandboxError && /Install it.*'none', which runs programs with all/.test(error.message),
+        );
+        assert.equal(await sandbox.backend('javascript'), 'webassembly');
+        assert.equal((await sandbox.run({ language: 'javascript', source: 'print(1)' })).stdout, '1\n');
+      }));
+  }
+
+  test('a run that does not start is an error of the sandbox, not a result', async () => {
+    const node = interpreters('javascript')[0]!;
+    const job: Job = {
+      ...{ language: 'javascript', source: '', data: null, collect: [], limits: DEFAULT_LIMITS, signal: null },
+    };
+    for (const [command, reason] of [
+      ['/bin/false', /did not start/],
+      ['/no/such/bwrap', /cannot start .*ENOENT/],
+    ] as const) {
+      const backend = new Bubblewrap(command, new Map([['javascript', node]]));
+      await assert.rejects(backend.run(job), (error) => error instanceof SandboxError && reason.test(error.message));
+    }
+  });
 });
 
 test('the doctor says which backends run programs here', () => {
