@@ -29,8 +29,8 @@ export class Bubblewrap implements Backend {
   readonly name = 'bubblewrap';
   readonly #command: string;
   readonly #interpreters: ReadonlyMap<Language, Interpreter>;
-  readonly #stage = new Stage();
   readonly #root = process.getuid?.() === 0;
+  readonly #stage = new Stage(this.#root);
   readonly #filter: Buffer;
 
   /** `command`: the bwrap program. */
@@ -46,7 +46,7 @@ export class Bubblewrap implements Backend {
     const interpreter = this.#interpreters.get(job.language);
     if (interpreter === undefined) throw new SandboxError(`bubblewrap: no interpreter of ${job.language}`);
     const { limits, collect, signal } = job;
-    const data = job.data === null ? null : this.#root ? this.#stage.readable(job.data) : job.data;
+    const data = job.data === null ? null : this.#stage.readable(job.data);
     const options = `${bubblewrapOptions(interpreter, data, limits).join('\0')}\0`;
     const init = (channel: (index: number) => string): number | null => {
       const pid = /"child-pid"\s*:\s*(\d+)/.exec(channel(INFO))?.[1];

@@ -20,12 +20,18 @@ const SEARCH = 0o1;
 
 /** Copies of folders, removed by `close` or when the process ends. */
 export class Stage {
+  readonly #asNobody: boolean;
   readonly #copies = new Map<string, string>();
   /** Found out once: folders may hold thousands of images. */
   readonly #readable = new Set<string>();
   readonly #atExit = (): void => this.close();
 
-  /** The folder itself, or a copy of it that everybody can read. */
+  /** `asNobody`: whether programs run as another user than this process. */
+  constructor(asNobody: boolean) {
+    this.#asNobody = asNobody;
+  }
+
+  /** The absolute path of the folder itself, or of a copy of it that everybody can read. */
   readable(folder: string): string {
     let real: string;
     try {
@@ -34,7 +40,7 @@ export class Stage {
     } catch (error) {
       throw new SandboxError(`the data folder ${folder} cannot be read: ${(error as Error).message}`, { cause: error });
     }
-    if (this.#readable.has(real)) return real;
+    if (!this.#asNobody || this.#readable.has(real)) return real;
     if (ancestors(real).every((parent) => allows(parent, SEARCH)) && readableBelow(real)) {
       this.#readable.add(real);
       return real;

@@ -60,7 +60,7 @@ function collect(folder: string, { collect, limits }: Job): Pick<RunResult, 'fil
 function readRegular(file: string, limit: number): Uint8Array | string | null {
   let descriptor: number;
   try {
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openSync(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' ? null : code === 'ELOOP' ? 'is a symbolic link' : `cannot be opened (${code})`;

@@ -74,11 +74,17 @@ async function interpreter(): Promise<QuickJSRuntime> {
 function evaluate(context: QuickJSContext, data: DataFolder): number | null {
   install(context, data);
   const result = context.evalCode(job.source, 'main.js', { type: 'global' });
-  const failed = result.error ?? context.runtime.executePendingJobs().error;
+  const failed = result.error ?? context.runtime.executePendingJobs().error ?? rejection(context, result.value);
   if (failed === undefined) return stopped === null ? 0 : null;
   stderr = describe(context, failed);
   if (/^InternalError: out of memory/.test(stderr) || stderr === 'null') stopped ??= 'memory';
   return stopped === null ? 1 : null;
+}
+
+/** Why the promise was rejected that the program ended with, as `main()` does; nobody else would say. */
+function rejection(context: QuickJSContext, value: QuickJSHandle): QuickJSHandle | undefined {
+  const state = context.getPromiseState(value);
+  return state.type === 'rejected' ? state.error : undefined;
 }
 
 function describe(context: QuickJSContext, error: QuickJSHandle): string {

@@ -194,7 +194,9 @@ describe('python in bubblewrap', { skip, concurrency: true }, () => {
     const { exitCode, stderr } = await run('def f(n): return f(n + 1)\nf(0)');
     assert.equal(exitCode, 1);
     assert.match(stderr, /RecursionError/);
-    const crash = await run('import sys\nsys.setrecursionlimit(10 ** 9)\nf = lambda x: [f(x)].sort(key=f)\nf(0)');
+    const crash = await run('import sys\nsys.setrecursionlimit(10 ** 9)\nf = lambda x: [f(x)].sort(key=f)\nf(0)', {
+      memoryBytes: 40 * 2 ** 20,
+    });
     assert.ok(['signal', 'memory'].includes(crash.outcome) || crash.exitCode === 1, crash.outcome);
   });
 

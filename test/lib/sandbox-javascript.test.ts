@@ -32,6 +32,12 @@ for (const backend of ['webassembly', 'bubblewrap'] as const) {
       assert.match(stderr, /main\.c?js:2/);
     });
 
+    test('an error in an asynchronous main is one', async () => {
+      const { outcome, exitCode, stderr } = await run('async function main() { await null; missing(); }\nmain();');
+      assert.deepEqual([outcome, exitCode], ['exited', 1]);
+      assert.match(stderr, /ReferenceError/);
+    });
+
     test('a syntax error too', async () => {
       const { outcome, exitCode, stderr } = await run('let = = 5;');
       assert.deepEqual([outcome, exitCode], ['exited', 1]);

@@ -69,8 +69,10 @@ for (const [backend, language] of [
         for (const content of ['1\n', 'changed\n']) {
           writeFileSync(file, content, { mode: 0o600 });
           chmodSync(file, 0o600);
-          const { stdout, stderr } = await sandbox.run({ language, source, data });
-          assert.equal(stdout, content, stderr);
+          for (const name of [data, path.relative(process.cwd(), data)]) {
+            const { stdout, stderr } = await sandbox.run({ language, source, data: name });
+            assert.equal(stdout, content, stderr);
+          }
         }
         sandbox.close();
       }));
@@ -83,7 +85,7 @@ test('programs end when the process that runs them is killed', { skip }, async (
   const program = { language: 'python', source: 'import time\ntime.sleep(60)', collect: [marker] };
   const script =
     `import { Sandbox } from ${JSON.stringify(module)};\n` +
-    `new Sandbox({ backend: 'bubblewrap' }).run(${JSON.stringify(program)});\nsetTimeout(() => console.log('running'), 700);`;
+    `new Sandbox({ backend: 'bubblewrap' }).run(${JSON.stringify(program)});\nsetTimeout(() => console.log('running'), 400);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -92,7 +94,7 @@ test('programs end when the process that runs them is killed', { skip }, async (
   assert.ok(processesWith(marker).some(of));
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 200));
   assert.deepEqual(processesWith(marker), []);
 });
 
