@@ -5,6 +5,7 @@ import { environmentFacts } from '../lib/runs/facts.ts';
 import { curriculum } from './curriculum.ts';
 import { gemm } from './gemm.ts';
 import { gpuOps } from './gpu-ops.ts';
+import { gpuPeers } from './gpu-peers.ts';
 import { gpuRollout } from './gpu-rollout.ts';
 import { gpuTrain } from './gpu-train.ts';
 import { generate } from './generate.ts';
@@ -37,7 +38,12 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
 };
 
 /** Need a card: run only when named. */
-const ON_A_CARD: typeof BENCHMARKS = { 'gpu-ops': gpuOps, 'gpu-train': gpuTrain, 'gpu-rollout': gpuRollout };
+const ON_A_CARD: typeof BENCHMARKS = {
+  'gpu-ops': gpuOps,
+  'gpu-train': gpuTrain,
+  'gpu-rollout': gpuRollout,
+  'gpu-peers': gpuPeers,
+};
 
 const USAGE = `exit-rl bench [${[...Object.keys(BENCHMARKS), ...Object.keys(ON_A_CARD)].join('|')}]... [options]
 

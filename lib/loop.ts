@@ -34,6 +34,7 @@ export interface Learner {
  */
 export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> {
   const { config, strategy, environment, addon, model, buffer, coverage } = learner;
+  const settings = curriculumOf(config, environment);
   const loss = lossSettings(config, environment.attempt.maxTokens);
 
   for (let step = first; step < config.train.steps; step++) {
@@ -44,7 +45,7 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
     // attempts for one self-iteration step.
     if (config.curriculum.maxAge !== null) buffer.expire(step - config.curriculum.maxAge);
     clock.lap('curriculum');
-    const draw = (): Task => clock.within('curriculum', () => drawTask(strategy, buffer, config.curriculum, random));
+    const draw = (): Task => clock.within('curriculum', () => drawTask(strategy, buffer, settings, random));
     const embed = needsHidden(strategy, config.diversity);
     const { groups, dropped, turns } = await collect(addon, model, environment, config, step, draw, { embed });
     clock.lap('rollout');
@@ -57,7 +58,7 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
 
     // Curriculum: the start point with its measured score, the attempts with the inherited one.
     const all = [...groups, ...dropped];
-    for (const group of all) remember(strategy, buffer, config.curriculum, group, step, random);
+    for (const group of all) remember(strategy, buffer, settings, group, step, random);
     for (const { task } of groups) coverage.add(task);
     const more = { dropped: dropped.length, embeddingDistance: distance };
     const stats = { ...stepStats(step, all, update, buffer, coverage), ...more };
@@ -70,4 +71,11 @@ export async function* train(learner: Learner, first = 0): AsyncGenerator<Step> 
       for (const { sampled } of turns) sampled.release(addon);
     }
   }
+}
+
+/** A draw of an instance is uniform over those that exist. */
+function curriculumOf({ curriculum }: Config, { sizes }: Environment): Config['curriculum'] {
+  const { instances } = curriculum;
+  if (sizes === undefined) return curriculum;
+  return { ...curriculum, instances: Math.min(instances ?? sizes.train, sizes.train) };
 }

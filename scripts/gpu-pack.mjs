@@ -21,7 +21,8 @@ export function pack(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const take = (file) => cpSync(path.join(root, file), path.join(folder, file), { recursive: true });
-  for (const file of ['package.json', 'LICENSE', 'dist', 'lib/config/presets', 'test/fixtures/golden']) take(file);
+  for (const file of ['package.json', 'LICENSE', 'dist', 'lib/config/presets', 'test/fixtures/golden', 'bench/peers'])
+    take(file);
   for (const file of ['build/Release/exit_rl.node', 'build/Release/libexit_rl_cuda.so', 'build/cmake/gpu_tests'])
     take(file);
   for (const file of ['exit_rl.node', 'libexit_rl_cuda.so'])

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import type { CommandModule } from 'yargs';
 import { parseConfig } from '../config/load.ts';
 import { createEnvironment, isInWords } from '../environments/create.ts';
+import { episodeQuality, isOver } from '../environments/episode.ts';
 import type { Environment } from '../environments/environment.ts';
 import { ENVIRONMENTS } from '../environments/registry.ts';
 import { suggestion, UsageError } from '../errors.ts';
@@ -51,7 +52,6 @@ export const env: CommandModule<object, Arguments> = {
 
 /** Turn by turn: an answer, improvements of it, an empty line when it shall stand. */
 async function play(environment: Environment, instance: unknown, read: (line: string) => Int32Array): Promise<void> {
-  const { turns } = environment;
   const history: Attempt[] = [];
   let previous: Attempt | null = null;
   const say = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -73,7 +73,7 @@ async function play(environment: Environment, instance: unknown, read: (line: st
         say(
           `${status.padEnd(10)} quality ${attempt.quality.toFixed(3)}${gain}   feedback ${environment.show(attempt.feedback)}`,
         );
-        const outcome = { attempt, previous, history, later: [], turns };
+        const outcome = { attempt, previous, history, later: [], rule: environment.episodeQuality };
         const parts = ['plain', 'improvement', 'signed'] as const;
         say(`reward     ${parts.map((kind) => `${kind} ${reward(kind, outcome)!.toFixed(3)}`).join('   ')}`);
         previous = attempt;
@@ -81,14 +81,14 @@ async function play(environment: Environment, instance: unknown, read: (line: st
     } else if (previous !== null) {
       history.push(previous);
       previous = null;
-      if (history.length === turns) break;
+      if (isOver(environment, instance, history)) break;
     }
     show();
     lines.prompt();
   }
   lines.close();
-  const total = history.reduce((sum, { quality }) => sum + quality, 0);
-  if (history.length === turns) say(`the episode: ${(total / turns).toFixed(3)}`);
+  if (isOver(environment, instance, history))
+    say(`the episode: ${episodeQuality(history, environment.episodeQuality).toFixed(3)}`);
 }
 
 /** Symbols as the environment shows them, separated by spaces. */

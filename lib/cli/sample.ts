@@ -1,8 +1,9 @@
 // exit-rl sample: watch a model improve its answers.
 import type { CommandModule } from 'yargs';
+import { episodeQuality, isOver } from '../environments/episode.ts';
 import { openEnvironment, openFolder } from '../model.ts';
+import type { Environment } from '../environments/environment.ts';
 import { deriveSeed } from '../rng.ts';
-import { episodeQuality } from '../rewards/reward.ts';
 import { selfIterate } from '../rollout/self-iterate.ts';
 import type { Attempt } from '../types.ts';
 import { savedModels } from './checkpoints.ts';
@@ -55,7 +56,7 @@ export const sample: CommandModule<object, Arguments> = {
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };
     if (!args.json) process.stdout.write(`${name}, held-out instance ${number}\n`);
     const history: Attempt[] = [];
-    for (let turn = 0; turn === history.length && turn < environment.turns; turn++) {
+    for (let turn = 0; turn === history.length && !isOver(environment, instance, history); turn++) {
       const request = environment.show(environment.prompt(instance, 'base', null, history));
       if (!args.json) process.stdout.write(`${turnTitle(turn, environment.turns)}request   ${request}\n`);
       const sampling = { ...limits, temperature, seed, firstSequence: turn * (steps + 1) };
@@ -75,13 +76,14 @@ export const sample: CommandModule<object, Arguments> = {
       }
     }
     model.close();
-    if (!args.json && environment.turns > 1) process.stdout.write(`\n${ending(history, environment.turns)}\n`);
+    if (!args.json && environment.turns > 1) process.stdout.write(`\n${ending(environment, instance, history)}\n`);
   },
 };
 
 const turnTitle = (turn: number, turns: number): string => (turns === 1 ? '' : `\nturn ${turn + 1} of ${turns}\n`);
 
-function ending(history: readonly Attempt[], turns: number): string {
-  if (history.length === turns) return `the episode: ${episodeQuality(history, turns).toFixed(3)}`;
+function ending(environment: Environment, instance: unknown, history: readonly Attempt[]): string {
+  if (isOver(environment, instance, history))
+    return `the episode: ${episodeQuality(history, environment.episodeQuality).toFixed(3)}`;
   return `the last answer of turn ${history.length + 1} could not be judged: the episode ends there`;
 }

@@ -11,6 +11,9 @@ export interface Demonstration {
   readonly answer: Int32Array;
 }
 
+/** Of an episode of several turns. */
+export type EpisodeQuality = 'mean' | 'last';
+
 /** How an answer ends: after `maxTokens`, or earlier at one of the stop tokens or sequences. */
 export interface AttemptLimits {
   readonly maxTokens: number;
@@ -23,7 +26,7 @@ export interface AttemptLimits {
  *
  * An episode has `turns` turns. In each the policy answers a request, may improve that answer step by step, and its last
  * answer stands. `history` holds the answers that stand from the earlier turns, in order; the turn is `history.length`.
- * The quality of an episode is the mean over its turns.
+ * The quality of an episode is the mean over its turns, or that of its last answer (`episodeQuality`).
  */
 export interface Environment<Instance = unknown> {
   readonly name: string;
@@ -31,8 +34,18 @@ export interface Environment<Instance = unknown> {
   readonly vocabularySize: number;
   /** Longest prompt it makes. */
   readonly promptTokens: number;
-  /** Turns of an episode; 1: one request, one answer. */
+  /** Turns of an episode, at most; 1: one request, one answer. */
   readonly turns: number;
+  /** Whether references are perfect or only the best that is known. Default: perfect. */
+  readonly references?: 'perfect' | 'best known' | undefined;
+  /** What an episode is worth: the mean over its turns, or the quality of its last answer. Default: mean. */
+  readonly episodeQuality?: EpisodeQuality | undefined;
+  /** Which answer stands after steps of self-iteration at inference: the last one, or the best so far. Default: last. */
+  readonly standing?: 'last' | 'best' | undefined;
+  /** Instances of a split, where there are not as many as numbers: those above begin again. Default: no end. */
+  readonly sizes?: Readonly<Record<Split, number>> | undefined;
+  /** Whether verdicts take so long that sampling should go on meanwhile. Default: they are instant. */
+  readonly judging?: 'instant' | 'slow' | undefined;
   readonly attempt: AttemptLimits;
   /** What a self-iteration step is rewarded with unless the configuration says otherwise. */
   readonly selfIterationReward: SelfIterationReward;
@@ -44,8 +57,10 @@ export interface Environment<Instance = unknown> {
   key(instance: Instance): string;
   /** Token ids of the request; self-iteration modes show the previous attempt at it and its feedback. */
   prompt(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array;
+  /** Whether the episode is over before its last turn, because of what the answers say. Default: it never is. */
+  readonly ended?: ((instance: Instance, history: readonly Attempt[]) => boolean) | undefined;
   judge(instance: Instance, answer: Int32Array, history: readonly Attempt[]): Verdict | Promise<Verdict>;
-  /** An answer of quality 1 in this turn. */
+  /** An answer of quality 1 in this turn (`episodeQuality` last: one that leads to 1 in the last turn), or the best known. */
   reference(instance: Instance, history: readonly Attempt[]): Int32Array;
   /** One example for the warm-up, drawn from training instances; null where there is nothing to imitate. */
   demonstration(random: Random): Demonstration | null;

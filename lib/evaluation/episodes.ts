@@ -1,18 +1,20 @@
 // Episodes as at inference: in every turn k steps of self-iteration, then the last answer stands and the next turn begins.
-import type { Environment } from '../environments/environment.ts';
+import type { Environment, EpisodeQuality } from '../environments/environment.ts';
 import type { NativeModel } from '../native/addon.ts';
-import { episodeQuality } from '../rewards/reward.ts';
+import { episodeQuality, isOver } from '../environments/episode.ts';
 import { type Release, selfIterate, type ShouldRevise, type StepSampling } from '../rollout/self-iterate.ts';
 import type { Attempt } from '../types.ts';
 
 /** What one episode came to with k steps in every turn. */
 export interface EpisodeOutcome {
-  /** Mean over turns of the quality of the answers that stand; null where one could not be judged. */
+  /** Of the answers that stand; null where one could not be judged. */
   readonly quality: number | null;
-  /** Mean over turns of the best answer so far; null as above. */
+  /** The same with the best answer of every turn so far; null as above. */
   readonly best: number | null;
   /** Quality of the answer that stands in the first turn. */
   readonly firstTurn: number | null;
+  /** Turns that were played. */
+  readonly turns: number;
   /** Revisions made, per turn: k unless answers are revised selectively. */
   readonly revisions: number;
 }
@@ -24,7 +26,8 @@ export interface EpisodeSettings {
 
 interface Running {
   readonly standing: Attempt[];
-  best: number;
+  /** Quality of the best answer, per turn. */
+  readonly best: readonly number[];
   revisions: number;
   /** False once an answer that should stand could not be judged. */
   judged: boolean;
@@ -43,11 +46,12 @@ export async function* playEpisodes(
   ks: readonly number[],
   { sampling, shouldRevise }: EpisodeSettings,
 ): AsyncGenerator<{ readonly k: number; readonly outcomes: readonly EpisodeOutcome[] }> {
-  const { turns } = environment;
+  const { turns, episodeQuality: rule } = environment;
   const most = Math.max(...ks);
-  const start = (): Running[] => instances.map(() => ({ standing: [], best: 0, revisions: 0, judged: true }));
+  const isOpen = ({ standing }: Running, row: number): boolean => !isOver(environment, instances[row], standing);
+  const start = (): Running[] => instances.map(() => ({ standing: [], best: [], revisions: 0, judged: true }));
   const playTurn = (episodes: Running[], turn: number, steps: number): AsyncGenerator<TurnState> =>
-    turnStates(episodes, steps, (open) =>
+    turnStates(episodes, steps, isOpen, (open) =>
       selfIterate(
         model,
         release,
@@ -61,16 +65,16 @@ export async function* playEpisodes(
 
   if (turns === 1) {
     for await (const { k, episodes } of playTurn(start(), 0, most)) {
-      if (ks.includes(k)) yield { k, outcomes: episodes.map((episode) => outcome(episode, 1)) };
+      if (ks.includes(k)) yield { k, outcomes: episodes.map((episode) => outcome(episode, rule)) };
     }
     return;
   }
   for (const k of ks) {
     let episodes = start();
-    for (let turn = 0; turn < turns; turn++) {
+    for (let turn = 0; turn < turns && episodes.some(isOpen); turn++) {
       for await (const state of playTurn(episodes, turn, k)) if (state.k === k) episodes = [...state.episodes];
     }
-    yield { k, outcomes: episodes.map((episode) => outcome(episode, turns)) };
+    yield { k, outcomes: episodes.map((episode) => outcome(episode, rule)) };
   }
 }
 
@@ -80,13 +84,14 @@ interface TurnState {
   readonly episodes: readonly Running[];
 }
 
-/** Plays one turn of the episodes that are still judged and tells after every step how they would stand. */
+/** Plays one turn of the episodes that are judged and not over, and tells after every step how they would stand. */
 async function* turnStates(
   before: readonly Running[],
   steps: number,
+  isOpen: (episode: Running, row: number) => boolean,
   iterate: (open: readonly number[]) => AsyncGenerator<readonly (Attempt | null)[]>,
 ): AsyncGenerator<TurnState> {
-  const open = [...before.keys()].filter((row) => before[row]!.judged);
+  const open = [...before.keys()].filter((row) => before[row]!.judged && isOpen(before[row]!, row));
   const rows = new Map(open.map((row, i) => [row, i]));
   const best = open.map(() => 0);
   const revisions = open.map(() => 0);
@@ -108,7 +113,7 @@ async function* turnStates(
       const standing = attempt === null ? episode.standing : [...episode.standing, attempt];
       return {
         standing,
-        best: episode.best + best[i]!,
+        best: [...episode.best, best[i]!],
         revisions: episode.revisions + revisions[i]!,
         judged: attempt !== null,
       };
@@ -119,11 +124,13 @@ async function* turnStates(
   }
 }
 
-function outcome({ standing, best, revisions, judged }: Running, turns: number): EpisodeOutcome {
+function outcome({ standing, best, revisions, judged }: Running, rule: EpisodeQuality | undefined): EpisodeOutcome {
+  const bests = best.map((quality) => ({ quality }));
   return {
-    quality: judged ? episodeQuality(standing, turns) : null,
-    best: judged ? best / turns : null,
+    quality: judged ? episodeQuality(standing, rule) : null,
+    best: judged ? episodeQuality(bests, rule) : null,
     firstTurn: standing[0]?.quality ?? null,
-    revisions: revisions / turns,
+    turns: standing.length,
+    revisions: revisions / Math.max(1, best.length),
   };
 }

@@ -11,6 +11,7 @@ import { type EvaluationSampling, PLAIN } from './sampling.ts';
 export interface EvaluationSettings extends Partial<EvaluationSampling> {
   /** Values of k to report. */
   readonly k: readonly number[];
+  /** Held-out instances, at most as many as there are. */
   readonly instances: number;
   /** Episodes per instance with different random numbers (the n of avg@n); their results are averaged. Default 1. */
   readonly samples?: number;
@@ -47,7 +48,7 @@ export interface CurvePoint {
   /** Answer that stands in the first turn: mean quality, and share of quality 1. In one turn: quality and solved. */
   readonly firstTurn: number;
   readonly firstTurnSolved: number;
-  /** Sum over turns of the qualities. */
+  /** Sum over turns of the qualities; where only the last answer of an episode counts, that one's. */
   readonly totalReturn: number;
   /** Revisions made per turn: k unless answers are revised selectively. */
   readonly revisions: number;
@@ -74,13 +75,15 @@ export async function evaluate(
   environment: Environment,
   settings: EvaluationSettings,
 ): Promise<Curve> {
-  const { instances, samples = 1, temperature, seed } = settings;
+  const { samples = 1, temperature, seed } = settings;
   const { topK, topP, minP, repetitionPenalty, stopTokens } = { ...PLAIN, ...settings };
   const threshold = settings.reviseBelow ?? null;
   const wanted = [...new Set(settings.k)].sort((a, b) => a - b);
   const ks = [...new Set([0, ...wanted])]; // the differences need k = 0
   const how = { temperature, topK, topP, minP, repetitionPenalty, stopTokens };
   const sampling = { ...how, maxRunning: 256, pages: 0, prefillTokens: 2048 };
+  const held = environment.sizes?.held_out ?? Number.POSITIVE_INFINITY;
+  const instances = Math.min(settings.instances, held);
   const rows = Array.from({ length: instances }, (_, i) => environment.task(i, 'held_out')).flatMap((instance) =>
     Array<unknown>(samples).fill(instance),
   );
@@ -88,14 +91,23 @@ export async function evaluate(
     sampling: { ...sampling, seed: deriveSeed(seed, 'evaluation') },
     shouldRevise: threshold === null ? () => true : reviseBelow(threshold),
   });
+  const counted = environment.episodeQuality === 'last' ? 1 : environment.turns;
   const comparisons: Comparison[] = [];
   let first: readonly EpisodeOutcome[] | null = null;
   for await (const { k, outcomes } of episodes) {
     first ??= outcomes;
-    if (wanted.includes(k)) comparisons.push(comparePoint(k, outcomes, first, samples, environment.turns));
+    if (wanted.includes(k)) comparisons.push(comparePoint(k, outcomes, first, samples, counted));
   }
   const points = withIntervals(comparisons, instances, new Random(seed, 'bootstrap'));
-  return { ...settings, samples, reviseBelow: threshold, turns: environment.turns, levels: environment.levels, points };
+  return {
+    ...settings,
+    instances,
+    samples,
+    reviseBelow: threshold,
+    turns: environment.turns,
+    levels: environment.levels,
+    points,
+  };
 }
 
 /** All points share their resamples, as they share their instances. */

@@ -1,5 +1,7 @@
 // What an attempt is rewarded with. Base steps: the quality of the episode. Self-iteration steps: by choice of environment
 // or config.
+import type { EpisodeQuality } from '../environments/environment.ts';
+import { episodeQuality } from '../environments/episode.ts';
 import type { Attempt } from '../types.ts';
 
 /**
@@ -12,16 +14,12 @@ type RewardName = (typeof SELF_ITERATION_REWARDS)[number];
 /** One of them, or several with weights: { plain: 0.5, improvement: 0.5 }. */
 export type SelfIterationReward = RewardName | Readonly<Partial<Record<RewardName, number | undefined>>>;
 
-/** Mean quality over the turns of an episode, of which `answers` stand. */
-export const episodeQuality = (answers: readonly Attempt[], turns: number): number =>
-  answers.reduce((sum, { quality }) => sum + quality, 0) / turns;
-
 /** An attempt with all that its episode became. */
 export interface Outcome {
   readonly attempt: Attempt;
   readonly history: readonly Attempt[];
   readonly later: readonly Attempt[];
-  readonly turns: number;
+  readonly rule: EpisodeQuality | undefined;
   /** The answer it started from; null for a base step. */
   readonly previous: Attempt | null;
 }
@@ -32,8 +30,8 @@ export interface Outcome {
  */
 export function reward(kind: SelfIterationReward, outcome: Outcome | null): number | null {
   if (outcome === null) return null;
-  const { attempt, previous, history, later, turns } = outcome;
-  const whole = episodeQuality([...history, attempt, ...later], turns);
+  const { attempt, previous, history, later, rule } = outcome;
+  const whole = episodeQuality([...history, attempt, ...later], rule);
   if (previous === null || kind === 'plain') return whole;
   const gain = attempt.quality - previous.quality;
   const possible = 1 - previous.quality;

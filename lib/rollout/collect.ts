@@ -113,7 +113,7 @@ function judgedGroup(
     rewards: attempts.map((attempt, i) => {
       const rest = later[i]!;
       const known = attempt !== null && rest !== null;
-      return reward(kind, known ? { ...task, attempt, later: rest, turns: environment.turns } : null);
+      return reward(kind, known ? { ...task, attempt, later: rest, rule: environment.episodeQuality } : null);
     }),
     lengths,
     truncated,

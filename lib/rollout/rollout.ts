@@ -2,15 +2,17 @@
 // every attempt's episode is then completed, one plain answer per turn, so that its return is that of the whole history.
 import type { Sampled } from '../batch/sampled.ts';
 import type { Environment } from '../environments/environment.ts';
+import { isOver } from '../environments/episode.ts';
 import type { NativeModel } from '../native/addon.ts';
 import type { Attempt, Task } from '../types.ts';
-import { type Judged, judge, requireVerdicts } from './judge.ts';
-import { type Sampling, sampleAttempts } from './sample.ts';
+import { answer, type Asked } from './answer.ts';
+import { type Judged, requireVerdicts } from './judge.ts';
+import type { Sampling } from './sample.ts';
 
 /** An attempt: its group, and its index in the group. */
 type Owner = readonly [group: number, index: number];
 
-/** Rows of one native call, each with the attempt that it belongs to. */
+/** Rows of one native call, each with the attempt that it belongs to; a turn may take several. */
 export interface SampledTurn {
   /** 0: the step itself; later ones complete episodes. */
   readonly turn: number;
@@ -41,33 +43,41 @@ export async function rollOut(
   const prompts = tasks.map(({ mode, previous, history }, g) =>
     environment.prompt(instances[g], mode, previous, history),
   );
-  const sampled = await sampleAttempts(model, environment, prompts, sampling);
   const owners = tasks.flatMap((_, g) => Array.from({ length: samplesPerPrompt }, (__, i): Owner => [g, i]));
-  const turns: SampledTurn[] = [{ turn: 0, sampled, owners }];
-  const judgeRows = (rows: Sampled, of: readonly Owner[], history: (owner: Owner) => readonly Attempt[]) =>
-    Promise.all(of.map((owner, row) => judge(environment, instances[owner[0]], rows.completion(row), history(owner))));
+  const turns: SampledTurn[] = [];
+  const answerRows = async (
+    turn: number,
+    requests: readonly Int32Array[],
+    of: readonly Owner[],
+    history: (owner: Owner) => readonly Attempt[],
+    how: Sampling,
+  ): Promise<readonly Judged[]> => {
+    const asked = (row: number): Asked => ({ instance: instances[of[row]![0]], history: history(of[row]!) });
+    const { parts, judged: verdicts } = await answer(model, environment, requests, asked, how);
+    for (const { sampled, firstRow } of parts)
+      turns.push({ turn, sampled, owners: of.slice(firstRow, firstRow + sampled.rows) });
+    return verdicts;
+  };
 
-  const first = await judgeRows(sampled, owners, ([g]) => tasks[g]!.history);
+  const first = await answerRows(0, prompts, owners, ([g]) => tasks[g]!.history, sampling);
   const judged = tasks.map((_, g) => first.slice(g * samplesPerPrompt, (g + 1) * samplesPerPrompt));
   const later: (Attempt[] | null)[][] = judged.map((group) => group.map(() => []));
   const failures = judged.map((group) => group.flatMap(({ reason }) => reason ?? []));
   const historyOf = ([g, i]: Owner): Attempt[] => [...tasks[g]!.history, judged[g]![i]!.attempt!, ...later[g]![i]!];
-  for (;;) {
+  for (let turn = 1; ; turn++) {
     const standing = owners.filter(([g, i]) => judged[g]![i]!.attempt !== null && later[g]![i] !== null);
-    const open = standing.filter((owner) => historyOf(owner).length < environment.turns);
+    const open = standing.filter((owner) => !isOver(environment, instances[owner[0]], historyOf(owner)));
     if (open.length === 0) {
       requireVerdicts(environment, standing.length, failures.flat());
       return { turns, judged, later, failures };
     }
     const requests = open.map((owner) => environment.prompt(instances[owner[0]], 'base', null, historyOf(owner)));
-    const next = await sampleAttempts(model, environment, requests, {
+    const answers = await answerRows(turn, requests, open, historyOf, {
       ...sampling,
       samplesPerPrompt: 1,
       embed: false, // what distinguishes the attempts of a group is their answer in the step itself
-      firstSequence: firstSequence + turns.length * owners.length,
+      firstSequence: firstSequence + turn * owners.length,
     });
-    turns.push({ turn: turns.length, sampled: next, owners: open });
-    const answers = await judgeRows(next, open, historyOf);
     for (const [row, [g, i]] of open.entries()) {
       const { attempt, reason } = answers[row]!;
       if (reason !== undefined) failures[g]!.push(reason);

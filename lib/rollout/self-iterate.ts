@@ -5,8 +5,8 @@ import type { Environment } from '../environments/environment.ts';
 import type { NativeModel } from '../native/addon.ts';
 import { mean } from '../statistics.ts';
 import type { Attempt } from '../types.ts';
-import { judge } from './judge.ts';
-import { type Sampling, sampleAttempts } from './sample.ts';
+import { answer, type Asked } from './answer.ts';
+import type { Sampling } from './sample.ts';
 
 export type Release = (block: ArrayBuffer) => void;
 
@@ -40,6 +40,7 @@ export interface SelfIteration {
  * could not be judged is null, and its next round starts again from the attempt before it. An answer that was not revised
  * is the same object as in the round before. Round k uses random numbers from `firstSequence` + k * instances on. What the
  * prompts of two rounds have in common at their beginning, as a request that comes before the answer, is computed once.
+ * Where the best answer stands (`Environment.standing`), a worse one is forgotten and the next round starts from the best.
  */
 export async function* selfIterate(
   model: NativeModel,
@@ -50,6 +51,7 @@ export async function* selfIterate(
   sampling: StepSampling & { readonly firstSequence?: number },
   { histories, shouldRevise = () => true }: SelfIteration = {},
 ): AsyncGenerator<readonly (Attempt | null)[]> {
+  const keepsBest = environment.standing === 'best';
   const latest: (Attempt | null)[] = instances.map(() => null);
   const meanLogprobs = instances.map(() => 0);
   for (let k = 0; k <= steps; k++) {
@@ -63,24 +65,30 @@ export async function* selfIterate(
         const previous = latest[i]!;
         return environment.prompt(instances[i], previous === null ? 'base' : 'improve', previous, histories?.[i] ?? []);
       });
-      const sampled = await sampleAttempts(model, environment, prompts, {
+      const asked = (row: number): Asked => ({
+        instance: instances[open[row]!],
+        history: histories?.[open[row]!] ?? [],
+      });
+      const { parts, judged } = await answer(model, environment, prompts, asked, {
         ...sampling,
         samplesPerPrompt: 1,
         keepPrefixes: true,
         embed: false,
         firstSequence: (sampling.firstSequence ?? 0) + k * instances.length,
       });
-      const judged = await Promise.all(
-        open.map((i, row) => judge(environment, instances[i], sampled.completion(row), histories?.[i] ?? [])),
-      );
-      for (const [row, i] of open.entries()) {
-        const { attempt } = judged[row]!;
-        round[i] = attempt;
-        if (attempt === null) continue;
-        latest[i] = attempt;
-        meanLogprobs[i] = meanLogprob(sampled, row);
+      for (const { sampled, firstRow } of parts) {
+        for (let row = 0; row < sampled.rows; row++) {
+          const i = open[firstRow + row]!;
+          const { attempt } = judged[firstRow + row]!;
+          const before = latest[i]!;
+          const keeps = keepsBest && attempt !== null && before !== null && before.quality > attempt.quality;
+          round[i] = keeps ? before : attempt;
+          if (attempt === null || keeps) continue;
+          latest[i] = attempt;
+          meanLogprobs[i] = meanLogprob(sampled, row);
+        }
+        release(sampled.block);
       }
-      release(sampled.block);
     }
     yield round;
   }

@@ -18,8 +18,25 @@ export function chatCodec(chat: Chat): TextCodec {
     prompt: (messages) => chat.encode(messages, { addGenerationPrompt: true }),
     answer: (text) => Int32Array.of(...tokenizer.encode(text), end),
     encode: (text) => tokenizer.encode(text),
+    endings: (text) => endings(tokenizer, text),
     decode: (tokens) => tokenizer.decode(tokens, { skipSpecialTokens: true }),
   };
+}
+
+/** Characters that change how the first token of a text is spelled. */
+const BEFORE = ['', ' ', '\n', '}', ']', '.', 'a'];
+
+function endings(tokenizer: Tokenizer, text: string): number[][] {
+  const found = new Map<string, number[]>();
+  for (const before of BEFORE) {
+    const start = tokenizer.encode(before);
+    const whole = tokenizer.encode(before + text);
+    // A token across the border cannot be looked for: what it begins with is open.
+    if (!start.every((token, i) => token === whole[i])) continue;
+    const own = [...whole.subarray(start.length)];
+    found.set(own.join(), own);
+  }
+  return [...found.values()].filter((tokens) => tokens.length > 0);
 }
 
 /** The chat of models that are made from nothing. */

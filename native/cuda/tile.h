@@ -64,33 +64,12 @@ __device__ __forceinline__ float exp2_fast(float x) {
 
 #else
 
-inline float half_of(uint32_t pair, int i) { return from_bf16(uint16_t(pair >> (16 * i))); }
-
-inline void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  const uint32_t own[6] = {a[0], a[1], a[2], a[3], b0, b1};
-  emulate::exchange(own, sizeof own, "mma_m16n8k16");
-  const auto fragment = [](int lane, int i) {
-    uint32_t r;
-    std::memcpy(&r, static_cast<const char*>(emulate::other(lane)) + 4 * i, 4);
-    return r;
-  };
-  const int lane = emulate::lane();
-  for (int j = 0; j < 4; ++j) {
-    const int row = lane / 4 + (j >= 2 ? 8 : 0), column = 2 * (lane % 4) + j % 2;
-    float sum = d[j];
-    for (int k = 0; k < 16; ++k) {
-      const uint32_t x = fragment(row % 8 * 4 + k % 8 / 2, (row >= 8 ? 1 : 0) + (k >= 8 ? 2 : 0));
-      const uint32_t y = fragment(column * 4 + k % 8 / 2, 4 + (k >= 8 ? 1 : 0));
-      sum += half_of(x, k % 2) * half_of(y, k % 2);
-    }
-    d[j] = sum;
-  }
-}
+inline void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { emulate::mma_m16n8k16(d, a, b0, b1); }
 
 namespace detail {
-inline const unsigned char* matrix_row(int row) {
+inline const unsigned char* matrix_row(const emulate::Exchanged& rows, int row) {
   const unsigned char* p;
-  std::memcpy(&p, emulate::other(row), sizeof p);
+  std::memcpy(&p, rows.of(row), sizeof p);
   return p;
 }
 inline uint32_t pair_at(const unsigned char* first, const unsigned char* second) {
@@ -102,18 +81,18 @@ inline uint32_t pair_at(const unsigned char* first, const unsigned char* second)
 }  // namespace detail
 
 inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) {
-  emulate::exchange(&row, sizeof row, "ldmatrix_x4");
+  const auto rows = emulate::exchange(&row, sizeof row, "ldmatrix_x4");
   const int l = emulate::lane();
   for (int m = 0; m < 4; ++m) {
-    const unsigned char* const p = detail::matrix_row(8 * m + l / 4) + 4 * (l % 4);
+    const unsigned char* const p = detail::matrix_row(rows, 8 * m + l / 4) + 4 * (l % 4);
     r[m] = detail::pair_at(p, p + 2);
   }
 }
 inline void ldmatrix_x4_transposed(uint32_t (&r)[4], const void* row) {
-  emulate::exchange(&row, sizeof row, "ldmatrix_x4_transposed");
+  const auto rows = emulate::exchange(&row, sizeof row, "ldmatrix_x4_transposed");
   const int l = emulate::lane();
   for (int m = 0; m < 4; ++m)
-    r[m] = detail::pair_at(detail::matrix_row(8 * m + 2 * (l % 4)) + 2 * (l / 4), detail::matrix_row(8 * m + 2 * (l % 4) + 1) + 2 * (l / 4));
+    r[m] = detail::pair_at(detail::matrix_row(rows, 8 * m + 2 * (l % 4)) + 2 * (l / 4), detail::matrix_row(rows, 8 * m + 2 * (l % 4) + 1) + 2 * (l / 4));
 }
 
 inline void copy_async16(void* to, const void* from, bool valid = true) {

@@ -9,7 +9,7 @@ const of = (quality: number): { tokens: Int32Array; feedback: Int32Array; qualit
 const outcome = (quality: number, previous: number | null): Outcome => ({
   attempt: of(quality),
   previous: previous === null ? null : of(previous),
-  ...{ history: [], later: [], turns: 1 },
+  ...{ history: [], later: [], rule: undefined },
 });
 
 test('base steps and plain self-iteration get the quality', () => {
@@ -31,9 +31,14 @@ test('signed improvement punishes breaking what was right', () => {
 });
 
 test('the return of an episode is the mean over its turns, whole history', () => {
-  const episode = { ...outcome(0.5, 0.25), history: [of(1)], later: [of(0), of(0.5)], turns: 4 };
+  const episode = { ...outcome(0.5, 0.25), history: [of(1)], later: [of(0), of(0.5)] };
   assert.equal(reward('plain', episode), 0.5);
   assert.equal(reward('improvement', episode), 1 / 3, 'what the step made of the answer it was shown');
+});
+
+test('the return of an episode may be that of its last answer', () => {
+  const episode: Outcome = { ...outcome(0.5, 0.25), later: [of(0), of(0.75)], rule: 'last' };
+  assert.equal(reward('plain', episode), 0.75);
 });
 
 test('rewards are combined with weights', () => {

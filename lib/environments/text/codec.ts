@@ -13,6 +13,8 @@ export interface TextCodec {
   answer(text: string): Int32Array;
   /** Plain text, without anything around it. */
   encode(text: string): Int32Array;
+  /** Token sequences that most often end with this text: spelled on its own, and behind a few characters that come before it. */
+  endings(text: string): readonly (readonly number[])[];
   /** Text of tokens, special ones left out. */
   decode(tokens: Int32Array): string;
 }

@@ -36,10 +36,18 @@ export interface TextTasks<Instance> {
   readonly answerTokens: number;
   readonly selfIterationReward: SelfIterationReward;
   readonly levels: Environment['levels'];
+  readonly episodeQuality?: Environment['episodeQuality'];
+  readonly standing?: Environment['standing'];
+  readonly sizes?: Environment['sizes'];
+  readonly judging?: Environment['judging'];
+  readonly references?: Environment['references'];
+  /** Texts that end an answer. `judge` sees the answer up to and with the first one. */
+  readonly stops?: readonly string[];
   task(number: number, split: Split): Instance;
   key(instance: Instance): string;
   /** The conversation that asks for an answer; `history` are the answers that stand from earlier turns. */
   messages(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Message[];
+  ended?(instance: Instance, history: readonly TextAttempt[]): boolean;
   judge(instance: Instance, answer: string, history: readonly TextAttempt[]): TextVerdict | Promise<TextVerdict>;
   reference(instance: Instance, history: readonly TextAttempt[]): string;
   demonstration(random: Random): TextDemonstration<Instance> | null;
@@ -68,6 +76,13 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   readonly attempt: AttemptLimits;
   readonly selfIterationReward: SelfIterationReward;
   readonly levels: Environment['levels'];
+  readonly episodeQuality: Environment['episodeQuality'];
+  readonly standing: Environment['standing'];
+  readonly sizes: Environment['sizes'];
+  readonly judging: Environment['judging'];
+  readonly references: Environment['references'];
+  readonly ended: Environment<Instance>['ended'];
+  readonly #stops: readonly string[];
   readonly #tasks: TextTasks<Instance>;
   readonly #codec: TextCodec;
 
@@ -78,9 +93,21 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
     this.turns = tasks.turns;
     this.vocabularySize = codec.vocabularySize;
     this.promptTokens = tasks.promptTokens;
-    this.attempt = { maxTokens: tasks.answerTokens, stopTokens: codec.stopTokens, stopSequences: [] };
+    this.#stops = tasks.stops ?? [];
+    this.attempt = {
+      maxTokens: tasks.answerTokens,
+      stopTokens: codec.stopTokens,
+      stopSequences: this.#stops.flatMap((stop) => codec.endings(stop)),
+    };
     this.selfIterationReward = tasks.selfIterationReward;
     this.levels = tasks.levels;
+    this.episodeQuality = tasks.episodeQuality;
+    this.standing = tasks.standing;
+    this.sizes = tasks.sizes;
+    this.judging = tasks.judging;
+    this.references = tasks.references;
+    const { ended } = tasks;
+    this.ended = ended && ((instance, history) => ended.call(tasks, instance, this.#past(history)));
   }
 
   task(number: number, split: Split): Instance {
@@ -92,20 +119,17 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   }
 
   prompt(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array {
-    const past = history.map((attempt) => this.#read(attempt));
-    return this.#prompt(instance, mode, previous === null ? null : this.#read(previous), past);
+    return this.#prompt(instance, mode, previous === null ? null : this.#read(previous), this.#past(history));
   }
 
   async judge(instance: Instance, answer: Int32Array, history: readonly Attempt[]): Promise<Verdict> {
-    const past = history.map((attempt) => this.#read(attempt));
-    const verdict = await this.#tasks.judge(instance, this.#codec.decode(answer), past);
+    const verdict = await this.#tasks.judge(instance, this.#text(answer), this.#past(history));
     if (verdict.status === 'infrastructure_error') return verdict;
     return { ...verdict, feedback: this.#codec.encode(verdict.feedback) };
   }
 
   reference(instance: Instance, history: readonly Attempt[]): Int32Array {
-    const past = history.map((attempt) => this.#read(attempt));
-    return this.#codec.answer(this.#tasks.reference(instance, past));
+    return this.#codec.answer(this.#tasks.reference(instance, this.#past(history)));
   }
 
   demonstration(random: Random): Demonstration | null {
@@ -119,8 +143,22 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
     return this.#codec.decode(tokens);
   }
 
+  #past(history: readonly Attempt[]): TextAttempt[] {
+    return history.map((attempt) => this.#read(attempt));
+  }
+
+  /** What lies behind a stop came with the same token, or the stop was spelled with other tokens than were looked for. */
+  #text(tokens: Int32Array): string {
+    const text = this.#codec.decode(tokens);
+    const ends = this.#stops.flatMap((stop) => {
+      const at = text.indexOf(stop);
+      return at < 0 ? [] : [at + stop.length];
+    });
+    return ends.length === 0 ? text : text.slice(0, Math.min(...ends));
+  }
+
   #read({ tokens, feedback, quality }: Attempt): TextAttempt {
-    return { text: this.#codec.decode(tokens), feedback: this.#codec.decode(feedback), quality };
+    return { text: this.#text(tokens), feedback: this.#codec.decode(feedback), quality };
   }
 
   #prompt(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Int32Array {

@@ -8,12 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "core/bf16.h"
 #include "core/status.h"
 #include "cuda/emulate/fiber.h"
 
 namespace exitrl::cuda::emulate {
 
-thread_local Place place;
+constinit thread_local Place place;
 
 namespace {
 
@@ -34,9 +35,8 @@ struct Thread {
   std::deque<std::vector<Copy>> groups;    // committed, oldest first
 };
 
-// Two slots a lane: a lane may be one exchange ahead of another, never two.
 struct Slot {
-  alignas(16) unsigned char bytes[64];
+  alignas(16) unsigned char bytes[Exchanged::kMost];
 };
 
 struct Machine {
@@ -54,6 +54,8 @@ struct Machine {
 };
 
 thread_local Machine machine;
+// The same without asking each time whether it was made: set by launch().
+constinit thread_local Machine* here = nullptr;
 
 // An exception cannot leave a fiber.
 void body(void*) {
@@ -64,7 +66,7 @@ void body(void*) {
   }
 }
 
-Thread& current() { return *machine.threads[size_t(machine.current)]; }
+Thread& current() { return *here->threads[size_t(here->current)]; }
 
 void do_copy(const Copy& copy) { std::memcpy(copy.to, copy.from, size_t(copy.bytes)); }
 
@@ -82,15 +84,15 @@ void do_copy(const Copy& copy) { std::memcpy(copy.to, copy.from, size_t(copy.byt
 // Makes the threads [begin, end) go on if all of them wait at the same kind of place.
 bool release(int begin, int end, Thread::State state) {
   for (int t = begin; t < end; ++t)
-    if (machine.threads[size_t(t)]->state != state || machine.threads[size_t(t)]->waits_at != machine.threads[size_t(begin)]->waits_at) return false;
-  for (int t = begin; t < end; ++t) machine.threads[size_t(t)]->state = Thread::State::ready;
+    if (here->threads[size_t(t)]->state != state || here->threads[size_t(t)]->waits_at != here->threads[size_t(begin)]->waits_at) return false;
+  for (int t = begin; t < end; ++t) here->threads[size_t(t)]->state = Thread::State::ready;
   return true;
 }
 
 void run_lane(int t) {
-  Thread& thread = *machine.threads[size_t(t)];
+  Thread& thread = *here->threads[size_t(t)];
   while (thread.state == Thread::State::ready) {
-    machine.current = t;
+    here->current = t;
     place = thread.place;
     if (!thread.fiber.resume()) {
       for (const Copy& copy : thread.copies) do_copy(copy);
@@ -104,10 +106,10 @@ void run_lane(int t) {
 }
 
 void run_block(dim3 block, dim3 grid, int threads) {
-  const bool reversed = machine.order == Order::reversed;
-  if (machine.shared_bytes > 0) std::memset(machine.shared.get(), 0xff, machine.shared_bytes);
+  const bool reversed = here->order == Order::reversed;
+  if (here->shared_bytes > 0) std::memset(here->shared.get(), 0xff, here->shared_bytes);
   for (int t = 0; t < threads; ++t) {
-    Thread& thread = *machine.threads[size_t(t)];
+    Thread& thread = *here->threads[size_t(t)];
     thread.place = {dim3(t, 0, 0), block, dim3(threads), grid};
     thread.state = Thread::State::ready;
     thread.exchanges = 0;
@@ -124,15 +126,15 @@ void run_block(dim3 block, dim3 grid, int threads) {
       do {
         for (int j = 0; j < 32; ++j) {
           const int t = warp * 32 + (reversed ? 31 - j : j);
-          if (machine.threads[size_t(t)]->state != Thread::State::ready) continue;
+          if (here->threads[size_t(t)]->state != Thread::State::ready) continue;
           run_lane(t);
           progress = true;
         }
       } while (release(warp * 32, warp * 32 + 32, Thread::State::at_warp));
     }
-    if (machine.failure) std::rethrow_exception(std::exchange(machine.failure, nullptr));
+    if (here->failure) std::rethrow_exception(std::exchange(here->failure, nullptr));
     if (release(0, threads, Thread::State::at_block)) progress = true;
-    for (int t = 0; t < threads; ++t) any |= machine.threads[size_t(t)]->state != Thread::State::ended;
+    for (int t = 0; t < threads; ++t) any |= here->threads[size_t(t)]->state != Thread::State::ended;
     if (any && !progress) deadlock(threads);
   }
 }
@@ -154,6 +156,7 @@ void launch(const char* name, std::function<void()> kernel, dim3 grid, int threa
   // Exactly as many bytes as asked for: the address sanitizer sees what lies beyond.
   void* memory = nullptr;
   if (shared_bytes > 0 && posix_memalign(&memory, 128, shared_bytes) != 0) fail(ErrorCode::out_of_memory, "no memory for emulated shared memory");
+  here = &machine;
   machine.shared.reset(memory);
   machine.shared_bytes = shared_bytes;
   machine.kernel = &kernel;
@@ -188,9 +191,9 @@ void record(std::function<void()> work) {
 }
 
 void* shared_memory(size_t bytes) {
-  if (bytes > machine.shared_bytes)
-    fail(ErrorCode::internal, std::string(machine.name) + " uses " + std::to_string(bytes) + " bytes of shared memory, but asked for " + std::to_string(machine.shared_bytes));
-  return machine.shared.get();
+  if (bytes > here->shared_bytes)
+    fail(ErrorCode::internal, std::string(here->name) + " uses " + std::to_string(bytes) + " bytes of shared memory, but asked for " + std::to_string(here->shared_bytes));
+  return here->shared.get();
 }
 
 void wait(Barrier barrier, const char* what) {
@@ -200,14 +203,37 @@ void wait(Barrier barrier, const char* what) {
   thread.fiber.leave();
 }
 
-void exchange(const void* value, size_t bytes, const char* what) {
+Exchanged exchange(const void* value, size_t bytes, const char* what) {
   Thread& thread = current();
-  std::memcpy(machine.slots[size_t(machine.current) * 2 + ++thread.exchanges % 2].bytes, value, bytes);
+  const size_t parity = ++thread.exchanges % 2, first = size_t(here->current / 32 * 32) * 2;
+  std::memcpy(here->slots[size_t(here->current) * 2 + parity].bytes, value, bytes);
   wait(Barrier::warp, what);
+  return Exchanged(here->slots[first + parity].bytes);
 }
 
-const void* other(int lane) {
-  return machine.slots[size_t(machine.current / 32 * 32 + (lane & 31)) * 2 + current().exchanges % 2].bytes;
+// Lane 4 r + c holds the columns 2 c, 2 c + 1 and 8 more of row r of a, and of column r of b.
+void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  const uint32_t own[6] = {a[0], a[1], a[2], a[3], b0, b1};
+  const Exchanged lanes = exchange(own, sizeof own, "mma_m16n8k16");
+  // The numbers k = 0 .. 15 of a row or column: of the first eight in register `low`, of the others in `high`.
+  const auto line = [&](int row, int low, int high, float (&out)[16]) {
+    for (int p = 0; p < 4; ++p) {
+      uint32_t registers[6];
+      std::memcpy(registers, lanes.of(row * 4 + p), sizeof registers);
+      for (int i = 0; i < 2; ++i) {
+        out[2 * p + i] = from_bf16(uint16_t(registers[low] >> (16 * i)));
+        out[8 + 2 * p + i] = from_bf16(uint16_t(registers[high] >> (16 * i)));
+      }
+    }
+  };
+  const int l = lane();
+  float x[2][16], y[2][16];
+  line(l / 4, 0, 2, x[0]);
+  line(l / 4, 1, 3, x[1]);
+  line(2 * (l % 4), 4, 5, y[0]);
+  line(2 * (l % 4) + 1, 4, 5, y[1]);
+  for (int k = 0; k < 16; ++k)
+    for (int j = 0; j < 4; ++j) d[j] += x[j / 2][k] * y[j % 2][k];
 }
 
 void copy_later(void* to, const void* from, int bytes) { current().copies.push_back({to, from, bytes}); }

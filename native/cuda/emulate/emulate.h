@@ -46,15 +46,24 @@ Counts counts();
 struct Place {
   dim3 thread, block, threads, grid;
 };
-extern thread_local Place place;
+extern constinit thread_local Place place;
 
 void* shared_memory(size_t bytes);
 enum class Barrier { block, warp };
 void wait(Barrier barrier, const char* what);
-// Gives `value` (at most 64 bytes) to the warp and waits for it; other(lane) is what another lane gave. Valid until the
-// next exchange but one.
-void exchange(const void* value, size_t bytes, const char* what);
-const void* other(int lane);
+// What the lanes of the warp gave to an exchange.
+class Exchanged {
+ public:
+  static constexpr size_t kMost = 64;         // bytes a lane can give
+  static constexpr size_t kStride = 2 * kMost;  // two slots a lane: one may be an exchange ahead of another, never two
+  explicit Exchanged(const unsigned char* first) : first_(first) {}
+  const unsigned char* of(int lane) const { return first_ + size_t(lane & 31) * kStride; }
+
+ private:
+  const unsigned char* first_;
+};
+// Gives `value` to the warp and waits for it. The result is valid until the next exchange but one.
+Exchanged exchange(const void* value, size_t bytes, const char* what);
 
 // Copies 16, 8 or 4 bytes when they are waited for.
 void copy_later(void* to, const void* from, int bytes);
@@ -63,11 +72,13 @@ void wait_copies(int groups_left);
 
 template <class T>
 T shuffle(T value, int lane, const char* what) {
-  exchange(&value, sizeof value, what);
+  const Exchanged lanes = exchange(&value, sizeof value, what);
   T out;
-  std::memcpy(&out, other(lane), sizeof out);
+  std::memcpy(&out, lanes.of(lane), sizeof out);
   return out;
 }
+// d += a b on the tensor cores' fragments.
+void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 inline int lane() { return int(place.thread.x % 32); }
 
 }  // namespace exitrl::cuda::emulate
@@ -98,11 +109,11 @@ T __shfl_down_sync(unsigned, T value, unsigned delta) {
   return exitrl::cuda::emulate::shuffle(value, from > 31 ? exitrl::cuda::emulate::lane() : from, "__shfl_down_sync");
 }
 inline unsigned __ballot_sync(unsigned, int predicate) {
-  exitrl::cuda::emulate::exchange(&predicate, sizeof predicate, "__ballot_sync");
+  const auto lanes = exitrl::cuda::emulate::exchange(&predicate, sizeof predicate, "__ballot_sync");
   unsigned bits = 0;
   for (int i = 0; i < 32; ++i) {
     int p;
-    std::memcpy(&p, exitrl::cuda::emulate::other(i), sizeof p);
+    std::memcpy(&p, lanes.of(i), sizeof p);
     bits |= unsigned(p != 0) << i;
   }
   return bits;
