@@ -2,8 +2,8 @@
 // open parts of the kernel that a program of ours has no use for.
 import { arch } from 'node:os';
 
-/** Numbers on x86-64 and on aarch64 (the kernel's generic table); null: does not exist there. */
-const REFUSED: Readonly<Record<string, readonly [number | null, number]>> = {
+/** Numbers on x86-64 and on aarch64 (the kernel's generic table). */
+const REFUSED: Readonly<Record<string, readonly [number, number]>> = {
   memfd_create: [319, 279],
   memfd_secret: [447, 447],
   shmget: [29, 194],
@@ -54,7 +54,7 @@ type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, valu
 /** The filter as bwrap's --seccomp takes it: an array of struct sock_filter. Null on other processors. */
 export function seccompFilter(processor: string = arch()): Buffer | null {
   if (processor !== 'x64' && processor !== 'arm64') return null;
-  const numbers = Object.values(REFUSED).flatMap(([x64, arm64]) => (processor === 'x64' ? x64 : arm64) ?? []);
+  const numbers = Object.values(REFUSED).map(([x64, arm64]) => (processor === 'x64' ? x64 : arm64));
   const refuse = (left: number): number => left + 1;
   const program: Instruction[] = [
     [LOAD, 0, 0, 4],
