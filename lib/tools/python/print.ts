@@ -1,0 +1,52 @@
+// str(), repr() and json.dumps() of Python values.
+import { pythonFloat, WholeFloat } from '../../text/json.ts';
+import { isDict, isList, type PythonValue } from './value.ts';
+
+/** str(x) */
+export const str = (x: PythonValue): string => (typeof x === 'string' ? x : repr(x));
+
+/** repr(x) */
+export function repr(x: PythonValue): string {
+  if (x === null) return 'None';
+  if (typeof x === 'boolean') return x ? 'True' : 'False';
+  if (typeof x === 'string') return quoted(x);
+  if (isList(x)) return `[${x.map(repr).join(', ')}]`;
+  if (isDict(x)) return `{${Array.from(x, ([key, member]) => `${repr(key)}: ${repr(member)}`).join(', ')}}`;
+  return numberText(x, true);
+}
+
+/** json.dumps(x) with its defaults: a space behind separators, ASCII only. */
+export function dumps(x: PythonValue): string {
+  if (x === null) return 'null';
+  if (typeof x === 'boolean') return String(x);
+  if (typeof x === 'string') return JSON.stringify(x).replace(/[\x7f-\uffff]/g, escaped);
+  if (isList(x)) return `[${x.map(dumps).join(', ')}]`;
+  if (isDict(x)) return `{${Array.from(x, ([key, member]) => `${dumps(String(key))}: ${dumps(member)}`).join(', ')}}`;
+  return numberText(x, false);
+}
+
+function numberText(x: number | bigint | WholeFloat, python: boolean): string {
+  if (x instanceof WholeFloat) return pythonFloat(x.value);
+  if (typeof x === 'bigint' || Number.isInteger(x)) return String(BigInt(x));
+  if (!python || Number.isFinite(x)) return pythonFloat(x);
+  return Number.isNaN(x) ? 'nan' : x > 0 ? 'inf' : '-inf';
+}
+
+const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };
+
+function quoted(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const inner = Array.from(text, (c) => {
+    if (c === quote) return `\\${c}`;
+    const named = NAMED[c];
+    if (named !== undefined) return named;
+    if (c === ' ' || !/[\p{C}\p{Z}]/u.test(c)) return c;
+    const code = c.codePointAt(0)!;
+    const hex = code.toString(16);
+    if (code < 0x100) return `\\x${hex.padStart(2, '0')}`;
+    return code < 0x10000 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
+  });
+  return quote + inner.join('') + quote;
+}
