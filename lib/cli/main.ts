@@ -16,6 +16,7 @@ import { sample } from './sample.ts';
 import { sft } from './sft.ts';
 import { study } from './study.ts';
 import { train } from './train.ts';
+import { verifyCommand } from './verify.ts';
 import { rejectUnknownOptions } from './options.ts';
 
 async function main(): Promise<void> {
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
     .command(study)
     .command(inspect)
     .command(exportCommand)
+    .command(verifyCommand)
     .command(bench)
     .command(doctor)
     .command(config)

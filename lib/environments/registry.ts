@@ -3,6 +3,7 @@ import { clerk } from './clerk.ts';
 import { codebreak } from './codebreak.ts';
 import { colour } from './colour.ts';
 import { garble } from './garble.ts';
+import { math } from './math.ts';
 import { sort } from './sort.ts';
 import { tune } from './tune.ts';
 
@@ -13,6 +14,7 @@ export const ENVIRONMENTS = {
   colour,
   clerk,
   garble,
+  math,
 };
 
 export type EnvironmentName = keyof typeof ENVIRONMENTS;

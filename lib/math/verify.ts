@@ -23,7 +23,7 @@ export interface Verification {
 }
 
 export interface VerifyOptions {
-  /** How the answer is looked for. Default: strict. The gold answer is always looked for leniently. */
+  /** How the answer is looked for. Default: lenient, as the gold answer always is; rewards want strict. */
   readonly extraction?: Extraction;
 }
 
@@ -34,7 +34,7 @@ interface Reading {
 }
 
 /** Compares the answer in a text with the gold answer. Never throws and ends within milliseconds, whatever it is given. */
-export function verify(gold: string, answer: string, { extraction = 'strict' }: VerifyOptions = {}): Verification {
+export function verify(gold: string, answer: string, { extraction = 'lenient' }: VerifyOptions = {}): Verification {
   const decide = (
     status: VerifyStatus,
     reason: string,
