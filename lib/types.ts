@@ -13,7 +13,12 @@ export type Split = 'train' | 'held_out';
  * that could not do its work (a sandbox died) is an `infrastructure_error`, and nothing is learned from that attempt.
  */
 export type Verdict =
-  | { readonly status: 'valid' | 'invalid'; readonly quality: number; readonly feedback: Int32Array }
+  | {
+      readonly status: 'valid' | 'invalid';
+      readonly quality: number;
+      readonly feedback: Int32Array;
+      readonly shown?: number;
+    }
   | { readonly status: 'infrastructure_error'; readonly reason: string };
 
 /** A judged answer: all that a later self-iteration step may see of it. */
@@ -24,6 +29,8 @@ export interface Attempt {
   readonly feedback: Int32Array;
   /** In [0, 1]. */
   readonly quality: number;
+  /** What may be known of the quality where the best answer is kept (`Environment.standing`): a score of other rows. Default: the quality. */
+  readonly shown?: number;
 }
 
 /** Where one step of self-iteration starts. Markov: the request and the current answer, not the chain before it. */

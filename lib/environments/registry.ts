@@ -4,6 +4,7 @@ import { codebreak } from './codebreak.ts';
 import { colour } from './colour.ts';
 import { garble } from './garble.ts';
 import { math } from './math.ts';
+import { mlEngineering } from './ml-engineering.ts';
 import { sort } from './sort.ts';
 import { tune } from './tune.ts';
 
@@ -15,6 +16,7 @@ export const ENVIRONMENTS = {
   clerk,
   garble,
   math,
+  ml_engineering: mlEngineering,
 };
 
 export type EnvironmentName = keyof typeof ENVIRONMENTS;

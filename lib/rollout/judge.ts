@@ -38,8 +38,8 @@ export async function judge(
     const shown = environment.show(tokens);
     throw new UserError(`environment ${environment.name}: ${problem} for the answer "${shown}"; ${ADVICE}`);
   }
-  const { quality, feedback, status } = verdict;
-  return { attempt: { tokens, feedback, quality }, status };
+  const { quality, feedback, status, shown } = verdict;
+  return { attempt: { tokens, feedback, quality, ...(shown === undefined ? {} : { shown }) }, status };
 }
 
 /** What is wrong with a verdict; null when nothing is. The compiler cannot see to it in somebody's JavaScript. */

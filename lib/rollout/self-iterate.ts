@@ -81,7 +81,7 @@ export async function* selfIterate(
           const i = open[firstRow + row]!;
           const { attempt } = judged[firstRow + row]!;
           const before = latest[i]!;
-          const keeps = keepsBest && attempt !== null && before !== null && before.quality > attempt.quality;
+          const keeps = keepsBest && attempt !== null && before !== null && known(before) > known(attempt);
           round[i] = keeps ? before : attempt;
           if (attempt === null || keeps) continue;
           latest[i] = attempt;
@@ -93,6 +93,8 @@ export async function* selfIterate(
     yield round;
   }
 }
+
+const known = ({ shown, quality }: Attempt): number => shown ?? quality;
 
 const RAW_LOGPROB = GENERATED_FIELDS.findIndex(({ name }) => name === 'raw_logprob');
 

@@ -17,7 +17,12 @@ export interface TextAttempt {
 
 /** What a verifier says, in words. */
 export type TextVerdict =
-  | { readonly status: 'valid' | 'invalid'; readonly quality: number; readonly feedback: string }
+  | {
+      readonly status: 'valid' | 'invalid';
+      readonly quality: number;
+      readonly feedback: string;
+      readonly shown?: number;
+    }
   | { readonly status: 'infrastructure_error'; readonly reason: string };
 
 export interface TextDemonstration<Instance> {
