@@ -15,8 +15,11 @@ export interface Method {
 
 /** An exception that Python would raise: the text of its message. */
 export class PythonError extends Error {
-  override readonly name = 'PythonError';
+  override readonly name: string = 'PythonError';
 }
+
+/** A TypeError, which the reference sometimes catches. */
+export class PythonTypeError extends PythonError {}
 
 export interface Clock {
   /** Now, in milliseconds since 1970. */

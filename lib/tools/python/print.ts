@@ -1,6 +1,6 @@
 // str(), repr() and json.dumps() of Python values.
 import { pythonFloat, WholeFloat } from '../../text/json.ts';
-import { isDict, isList, type PythonValue } from './value.ts';
+import { isDict, isList, PythonObject, type PythonValue } from './value.ts';
 
 /** str(x) */
 export const str = (x: PythonValue): string => (typeof x === 'string' ? x : repr(x));
@@ -12,7 +12,15 @@ export function repr(x: PythonValue): string {
   if (typeof x === 'string') return quoted(x);
   if (isList(x)) return `[${x.map(repr).join(', ')}]`;
   if (isDict(x)) return `{${Array.from(x, ([key, member]) => `${repr(key)}: ${repr(member)}`).join(', ')}}`;
+  if (x instanceof PythonObject) return x.repr;
   return numberText(x, true);
+}
+
+/** Whether json.dumps() can write it. */
+export function isPlain(x: PythonValue): boolean {
+  if (x instanceof PythonObject) return false;
+  if (isList(x)) return x.every(isPlain);
+  return !isDict(x) || [...x.values()].every(isPlain);
 }
 
 /** json.dumps(x) with its defaults: a space behind separators, ASCII only. */
@@ -22,6 +30,7 @@ export function dumps(x: PythonValue): string {
   if (typeof x === 'string') return JSON.stringify(x).replace(/[\x7f-\uffff]/g, escaped);
   if (isList(x)) return `[${x.map(dumps).join(', ')}]`;
   if (isDict(x)) return `{${Array.from(x, ([key, member]) => `${dumps(String(key))}: ${dumps(member)}`).join(', ')}}`;
+  if (x instanceof PythonObject) throw new Error(`Object of type ${x.type} is not JSON serializable`);
   return numberText(x, false);
 }
 

@@ -1,13 +1,34 @@
 // Python's values in JavaScript, and the arithmetic that keeps an int an int and a float a float: simulators compute with them and
 // their results are printed as Python prints them.
 import { WholeFloat } from '../../text/json.ts';
+import { PythonError } from '../simulator.ts';
+import { divideToEven, fractionOf, nearestFloat } from './rational.ts';
 
 /**
  * None is null, True and False are booleans, text is a string (of code points), a list an array, a dict a Map or a plain
  * object (`PythonDict`). An int is a number without a fraction, or a bigint beyond 2^53; a float is a number with a fraction, not
  * finite, or a `WholeFloat` (as `parseJson` reads them).
  */
-export type PythonValue = null | boolean | string | number | bigint | WholeFloat | readonly PythonValue[] | PythonDict;
+export type PythonValue =
+  | null
+  | boolean
+  | string
+  | number
+  | bigint
+  | WholeFloat
+  | readonly PythonValue[]
+  | PythonDict
+  | PythonObject;
+/** Anything else: only its repr() is known. Not serialisable as JSON. */
+export class PythonObject {
+  readonly type: string;
+  readonly repr: string;
+
+  constructor(type: string, repr: string) {
+    this.type = type;
+    this.repr = repr;
+  }
+}
 /** Keys keep their order, and are strings or ints: `{ '10': ... }` and `{ 10: ... }` are different. */
 export type PythonDict = Map<string | number, PythonValue>;
 export type PythonNumber = number | bigint | WholeFloat;
@@ -17,6 +38,13 @@ export const float = (x: number): number | WholeFloat => (Number.isInteger(x) ? 
 
 /** The JavaScript number of an int, float or bool. */
 export const toNumber = (x: PythonNumber | boolean): number => (x instanceof WholeFloat ? x.value : Number(x));
+
+/** The same, for arithmetic with floats: an int beyond their range is an OverflowError. */
+export function toFiniteNumber(x: PythonNumber | boolean): number {
+  const value = toNumber(x);
+  if (typeof x === 'bigint' && !Number.isFinite(value)) throw new PythonError('int too large to convert to float');
+  return value;
+}
 
 export const isFloat = (x: PythonValue): x is number | WholeFloat =>
   x instanceof WholeFloat || (typeof x === 'number' && !Number.isInteger(x));
@@ -42,7 +70,7 @@ function operate(
   ofInts: (x: bigint, y: bigint) => bigint,
 ): PythonNumber {
   const [x, y] = [typeof a === 'boolean' ? Number(a) : a, typeof b === 'boolean' ? Number(b) : b];
-  if (isFloat(x) || isFloat(y)) return float(ofFloats(toNumber(x), toNumber(y)));
+  if (isFloat(x) || isFloat(y)) return float(ofFloats(toFiniteNumber(x), toFiniteNumber(y)));
   return int(ofInts(BigInt(x as number | bigint), BigInt(y as number | bigint)));
 }
 
@@ -71,31 +99,41 @@ export const multiply = (a: Operand, b: Operand): PythonNumber =>
     (x, y) => x * y,
   );
 /** a / b: always a float. The caller sees to b = 0. */
-export const divide = (a: Operand, b: Operand): PythonNumber => float(toNumber(a) / toNumber(b));
+export function divide(a: Operand, b: Operand): PythonNumber {
+  if (typeof a !== 'bigint' && typeof b !== 'bigint') return float(toNumber(a) / toNumber(b));
+  if (isFloat(a) || isFloat(b)) return float(toFiniteNumber(a) / toFiniteNumber(b));
+  const [n, d] = [BigInt(a as number | bigint | boolean), BigInt(b as number | bigint | boolean)];
+  const value = nearestFloat({ numerator: d < 0n ? -n : n, denominator: d < 0n ? -d : d });
+  if (!Number.isFinite(value)) throw new PythonError('integer division result too large for a float');
+  return float(value);
+}
 
 /** round(x, digits): half to even in decimal, of the exact binary value; without digits an int. */
 export function round(x: PythonNumber, digits?: number): PythonNumber {
-  if (isInt(x)) return x;
+  if (isInt(x)) return digits === undefined || digits >= 0 ? x : int(roundInt(BigInt(x), -digits));
   const value = toNumber(x);
-  if (digits === undefined) return int(BigInt(decimalRound(value, 0)));
-  return float(decimalRound(value, digits));
+  if (digits !== undefined) return float(decimalRound(value, digits));
+  if (Number.isFinite(value)) return int(BigInt(decimalRound(value, 0)));
+  throw new PythonError(`cannot convert float ${Number.isNaN(value) ? 'NaN' : 'infinity'} to integer`);
 }
 
-/** toFixed rounds the exact binary value half up; a tie can only be where the value ends in exactly half a unit. */
+function roundInt(x: bigint, zeros: number): bigint {
+  if (zeros > x.toString().length) return 0n;
+  const unit = 10n ** BigInt(zeros);
+  return divideToEven(x, unit) * unit;
+}
+
+/** Beyond so many digits every float is its own rounding, or 0. */
+const MOST_DIGITS = 330;
+
 function decimalRound(value: number, digits: number): number {
-  if (!Number.isFinite(value) || Math.abs(value) >= 1e21) return value;
-  const text = Math.abs(value).toFixed(Math.min(100, digits + 30));
-  const point = text.indexOf('.');
-  const cut = point + 1 + digits;
-  const kept = digits === 0 ? text.slice(0, point) : text.slice(0, cut);
-  const rest = text.slice(cut);
-  const tie = /^50*$/.test(rest);
-  const last = Number(kept.at(-1));
-  const up = tie ? last % 2 === 1 : rest >= '5';
-  const scaled = BigInt(kept.replace('.', '')) + (up ? 1n : 0n);
-  const digitsText = scaled.toString().padStart(digits + 1, '0');
-  const result = Number(digits === 0 ? digitsText : `${digitsText.slice(0, -digits)}.${digitsText.slice(-digits)}`);
-  return value < 0 ? -result : result;
+  if (!Number.isFinite(value) || digits > MOST_DIGITS) return value;
+  if (digits < -MOST_DIGITS) return value * 0;
+  const { numerator, denominator } = fractionOf(Math.abs(value));
+  const unit = 10n ** BigInt(Math.abs(digits));
+  const units = digits >= 0 ? divideToEven(numerator * unit, denominator) : divideToEven(numerator, denominator * unit);
+  const size = Number(`${units}e${-digits}`);
+  return value < 0 || Object.is(value, -0) ? -size : size;
 }
 
 /** a < b, a == b, a > b of numbers as -1, 0, 1; NaN where they cannot be compared. */
@@ -134,6 +172,7 @@ export function typeName(x: PythonValue): string {
   if (typeof x === 'string') return 'str';
   if (isList(x)) return 'list';
   if (isDict(x)) return 'dict';
+  if (x instanceof PythonObject) return x.type;
   return isFloat(x) ? 'float' : 'int';
 }
 

@@ -1,0 +1,44 @@
+// What the simulated APIs share: a table of methods from signatures, attributes with defaults.
+import { parseLiteral } from '../python/literal.ts';
+import { dict, type PythonDict, type PythonValue } from '../python/value.ts';
+import type { Clock, Method, Parameter, Simulator } from '../simulator.ts';
+
+/** A list that is changed in place. */
+export type List = PythonValue[];
+
+export abstract class BaseSimulator implements Simulator {
+  readonly methods = new Map<string, Method>();
+  protected readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /**
+   * `signature` as Python writes it: `f(a, b=1)`. As in Python, a default list is one list for all calls, and stays changed when a
+   * method changes it.
+   */
+  protected define(signature: string, run: (...values: PythonValue[]) => PythonValue): void {
+    const open = signature.indexOf('(');
+    const inner = signature.slice(open + 1, -1);
+    const parameters = inner === '' ? [] : inner.split(', ').map(parameterOf);
+    this.methods.set(signature.slice(0, open), { parameters, run });
+  }
+
+  abstract load(config: PythonDict, longContext?: boolean): void;
+  abstract state(): PythonDict;
+}
+
+function parameterOf(text: string): Parameter {
+  const [name, value] = text.split('=');
+  return value === undefined ? { name: name! } : { name: name!, default: parseLiteral(value) };
+}
+
+/** config.get(key, otherwise) */
+export function given(config: PythonDict, key: string, otherwise: PythonValue): PythonValue {
+  const value = config.get(key);
+  return value === undefined ? otherwise : value;
+}
+
+/** How the APIs report that something cannot be done. */
+export const error = (message: string): PythonDict => dict({ error: message });
