@@ -27,18 +27,34 @@ export function runText(instances: Instances, text: string): string {
 /** Runs a call that has been read. Whatever goes wrong is a result. */
 export function runCall(instances: Instances, { name, positional, named }: Call): string {
   if (REFUSED.has(name)) return failed(`Function call ${name} is not allowed.`);
-  const owner = Array.from(instances).findLast(([, simulator]) => simulator.methods.has(name));
-  if (owner === undefined) return failed(`name '${name}' is not defined`);
-  const [className, simulator] = owner;
-  const method = simulator.methods.get(name)!;
+  const found = methodOf(instances, name);
+  if (found === null) return failed(`name '${name}' is not defined`);
   try {
-    return resultText(method.run(...bind(`${className}.${name}`, method, positional, named)));
+    return resultText(found.method.run(...bind(found.where, found.method, positional, named)));
   } catch (error) {
     if (error instanceof PythonError) return failed(error.message);
     // Numbers or nesting beyond what the engine holds, where Python may have more room.
     if (error instanceof RangeError) return failed('too large to compute');
     throw error;
   }
+}
+
+/** The values of all parameters of a call, in order; null where there is no such method, or they do not fit it. */
+export function argumentsOf(instances: Instances, { name, positional, named }: Call): PythonValue[] | null {
+  const found = methodOf(instances, name);
+  if (found === null) return null;
+  try {
+    return bind(found.where, found.method, positional, named);
+  } catch (error) {
+    if (error instanceof PythonError) return null;
+    throw error;
+  }
+}
+
+/** The method of a name; of two classes that have it, the last one's. */
+function methodOf(instances: Instances, name: string): { where: string; method: Method } | null {
+  const owner = Array.from(instances).findLast(([, simulator]) => simulator.methods.has(name));
+  return owner === undefined ? null : { where: `${owner[0]}.${name}`, method: owner[1].methods.get(name)! };
 }
 
 const failed = (message: string): string => `Error during execution: ${message}`;

@@ -6,7 +6,7 @@ const NAMED: Readonly<Record<string, string>> = {
   ...{ '\\': '\\', "'": "'", '"': '"', '\n': '' },
 };
 
-const ESCAPE = /\\(?:u([\da-fA-F]{4})|U([\da-fA-F]{8})|x([\da-fA-F]{2})|([0-7]{1,3})|([^]))/gu;
+const ESCAPE = /\\(?:u([\da-fA-F]{4})|U([\da-fA-F]{8})|x([\da-fA-F]{2})|([0-7]{1,3})|([\s\S]))/gu;
 
 /** What stands between the quotes, read; an unknown escape keeps its backslash. */
 export function unescaped(text: string): string {

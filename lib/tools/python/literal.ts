@@ -158,7 +158,7 @@ class Reader {
 const NUMBER =
   /[-+]?\s*(?:0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][-+]?\d+)?)(?!\w)/y;
 const STRING =
-  /([rRuU]?)(?:('''[^]*?'''|"""[^]*?""")|('[^'\\\n]*(?:\\[^][^'\\\n]*)*'|"[^"\\\n]*(?:\\[^][^"\\\n]*)*"))/y;
+  /([rRuU]?)(?:('''[\s\S]*?'''|"""[\s\S]*?""")|('[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'|"[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*"))/y;
 
 function keyOfLiteral(key: PythonValue): string | number {
   if (typeof key === 'string') return key;

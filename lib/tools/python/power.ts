@@ -7,7 +7,9 @@ import { float, int, isInt, PythonObject, type PythonValue, toFiniteNumber, type
 
 /** Python prints no longer ints, and computes much longer ones than anybody wants. */
 const MOST_DIGITS = 4300;
-const TOO_LONG = `Exceeds the limit (${MOST_DIGITS} digits) for integer string conversion; use sys.set_int_max_str_digits() to increase the limit`;
+const TOO_LONG =
+  `Exceeds the limit (${MOST_DIGITS} digits) for integer string conversion; ` +
+  'use sys.set_int_max_str_digits() to increase the limit';
 
 export function power(base: PythonValue, exponent: PythonValue): PythonValue {
   if (!isNumeric(base) || !isNumeric(exponent)) {

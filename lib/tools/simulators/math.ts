@@ -130,7 +130,7 @@ function squareRoot(number: PythonValue, precision: PythonValue): PythonValue {
   if (less(number, 0)) return error('Cannot calculate square root of a negative number');
   if (typeof precision !== 'boolean' && !isInt(precision)) return failure;
   const digits = toNumber(precision);
-  if (digits < 1 || digits > 999999999999999999) throw new PythonError('valid range for prec is [1, MAX_PREC]');
+  if (digits < 1 || digits >= 1e18) throw new PythonError('valid range for prec is [1, MAX_PREC]');
   return result(
     decimalSquareRoot(typeof number === 'boolean' ? Number(number) : number, Math.min(digits, MOST_DIGITS)),
   );
