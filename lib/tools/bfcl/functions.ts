@@ -1,7 +1,7 @@
 // What a model is told about the functions of the simulated APIs.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
+import { z } from 'zod';
 import { UserError } from '../../errors.ts';
 import { readRows } from './rows.ts';
 import type { ToolTask } from './tasks.ts';

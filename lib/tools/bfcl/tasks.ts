@@ -1,7 +1,7 @@
 // Tasks of the multi-turn part of the Berkeley Function Calling Leaderboard (BFCL), from its files.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
+import { z } from 'zod';
 import { UserError } from '../../errors.ts';
 import { type Call, parseCall } from '../python/literal.ts';
 import { NotACall } from '../python/not-a-call.ts';
