@@ -2,6 +2,7 @@
 import { pythonFloat } from '../../text/json.ts';
 import { PythonError, PythonTypeError } from '../simulator.ts';
 import { isNumeric } from './operations.ts';
+import { nearestPower } from './fixed-point.ts';
 import { fractionOf, nearestFloat } from './rational.ts';
 import { float, int, isInt, PythonObject, type PythonValue, toFiniteNumber, typeName } from './value.ts';
 
@@ -42,19 +43,20 @@ function powerOfInts(base: bigint, exponent: bigint): number | bigint {
 
 const MOST_EXACT = 64;
 
-/** Small whole exponents exactly and then rounded, as a good C library has it; V8's `**` is off by a bit now and then. */
+/** Rounded right, as a good C library mostly does; V8's `**` is off by the last bit now and then. */
 function powerOfFloats(x: number, y: number): number {
   if (y === 0 || x === 1) return 1;
-  if (!Number.isInteger(y) || Math.abs(y) > MOST_EXACT || x === 0 || !Number.isFinite(x)) return x ** y;
+  const value = x ** y;
+  if (value === 0 || !Number.isFinite(value) || x === 0 || !Number.isFinite(x)) return value;
+  if (!Number.isInteger(y) || Math.abs(y) > MOST_EXACT) return Math.sign(value) * nearestPower(Math.abs(x), y);
   const { numerator, denominator } = fractionOf(Math.abs(x));
   const size = BigInt(Math.abs(y));
   const [n, d] = [numerator ** size, denominator ** size];
-  const value = nearestFloat(y > 0 ? { numerator: n, denominator: d } : { numerator: d, denominator: n });
-  return x < 0 && y % 2 !== 0 ? -value : value;
+  return Math.sign(value) * nearestFloat(y > 0 ? { numerator: n, denominator: d } : { numerator: d, denominator: n });
 }
 
 function complexPower(x: number, y: number): PythonObject {
-  const [size, angle] = [Math.abs(x) ** y, Math.PI * y];
+  const [size, angle] = [powerOfFloats(Math.abs(x), y), Math.PI * y];
   const [re, im] = [size * Math.cos(angle), size * Math.sin(angle)];
   const text = (part: number): string => pythonFloat(part).replace(/\.0$/, '');
   return new PythonObject('complex', `(${text(re)}${im < 0 ? '' : '+'}${text(im)}j)`);

@@ -1,6 +1,7 @@
 // Logarithms of chosen precision, as mpmath computes and prints them.
 import { PythonError } from '../simulator.ts';
-import { type Decimal, exactDecimal, roundedDecimal } from './precise-root.ts';
+import { fixedLogarithm } from './fixed-point.ts';
+import { type Decimal, exactDecimal } from './precise-root.ts';
 import { bitsOf, divideToEven } from './rational.ts';
 import { PythonObject, type PythonNumber, toNumber } from './value.ts';
 
@@ -58,26 +59,6 @@ function logarithm(x: PythonNumber, precision: number): Binary {
   return toBits({ mantissa: fixedLogarithm(digits, 10n ** BigInt(-exponent), work), exponent: -work }, precision);
 }
 
-/** ln (n / d) in fixed point, with so many bits behind the point. */
-function fixedLogarithm(n: bigint, d: bigint, bits: number): bigint {
-  const one = 1n << BigInt(bits);
-  /** 2 artanh(a / b), |a / b| at most 1/3; divisions go towards 0, so that the terms get there. */
-  const series = (a: bigint, b: bigint): bigint => {
-    const z = (a * one) / b;
-    const square = (z * z) / one;
-    let [term, sum] = [z, z];
-    for (let i = 3n; term !== 0n; i += 2n) {
-      term = (term * square) / one;
-      sum += term / i;
-    }
-    return 2n * sum;
-  };
-  // n / d = y 2^k with y between 1/2 and 2; ln y = 2 artanh((y - 1) / (y + 1)), ln 2 = 2 artanh(1 / 3).
-  const k = bitsOf(n) - bitsOf(d);
-  const [top, bottom] = k >= 0 ? [n, d << BigInt(k)] : [n << BigInt(-k), d];
-  return series(top - bottom, top + bottom) + BigInt(k) * series(1n, 3n);
-}
-
 /** mpmath's to_str: fixed notation for exponents from -max(shown / 3, 5) up to the digits shown. */
 function mpText({ mantissa, exponent }: Binary, shown: number): string {
   if (mantissa === 0n) return '0.0';
@@ -85,7 +66,7 @@ function mpText({ mantissa, exponent }: Binary, shown: number): string {
     exponent >= 0
       ? { digits: size(mantissa) << BigInt(exponent), exponent: 0 }
       : { digits: size(mantissa) * 5n ** BigInt(-exponent), exponent };
-  const decimal = roundedDecimal(exact, shown);
+  const decimal = shortened(exact, shown);
   const digits = decimal.digits.toString();
   const magnitude = digits.length + decimal.exponent - 1;
   const fixed = magnitude > Math.min(-Math.floor(shown / 3), -5) && magnitude < shown;
@@ -94,4 +75,12 @@ function mpText({ mantissa, exponent }: Binary, shown: number): string {
   const body = `${text.slice(0, point).padEnd(point, '0')}.${text.slice(point)}`.replace(/0+$/, '');
   const tail = fixed ? '' : `e${magnitude < 0 ? '' : '+'}${magnitude}`;
   return `${mantissa < 0n ? '-' : ''}${body}${body.endsWith('.') ? '0' : ''}${tail}`;
+}
+
+/** As mpmath shortens: half goes up. */
+function shortened({ digits, exponent }: Decimal, shown: number): Decimal {
+  const excess = digits.toString().length - shown;
+  if (excess <= 0) return { digits, exponent };
+  const unit = 10n ** BigInt(excess);
+  return { digits: (2n * digits + unit) / (2n * unit), exponent: exponent + excess };
 }

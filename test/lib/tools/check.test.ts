@@ -47,11 +47,11 @@ test('the ground truth passes', () => {
   assert.deepEqual(verdict, { official: true, quality: 1, finalStateAndCalls: true, reasons: [null, null, null] });
 });
 
-test('more calls and other ways to say the same pass; order is free', () => {
+test('more calls and other ways to say the same pass', () => {
   const made = [
     ["post_tweet('hello', mentions=[], tags=[])", 'list_all_following()'],
     [],
-    ["post_tweet('again', ['#a'])", "get_user_stats('john')"],
+    ["get_user_stats('john')", "post_tweet('again', ['#a'])"],
   ];
   const { official, finalStateAndCalls } = check(theTask(), made);
   assert.ok(official && finalStateAndCalls);

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ToolEpisode } from '../../../lib/tools/bfcl/episode.ts';
-import { episodeOf, resultsOf } from '../../support/tools.ts';
+import { Random } from '../../../lib/rng.ts';
+import { writeCall } from '../../../lib/tools/python/write-call.ts';
+import { dict, float, type PythonValue } from '../../../lib/tools/python/value.ts';
+import { SIMULATORS } from '../../../lib/tools/simulators/registry.ts';
+import { CLOCK, episodeOf, resultsOf } from '../../support/tools.ts';
 
 test('arguments are bound as Python binds them', () => {
   const pairs: [call: string, result: string][] = [
@@ -85,4 +89,26 @@ test('a class that is not there is an error that names the others', () => {
     () => new ToolEpisode(new Map(), ['Nothing']),
     /no simulator of the class Nothing; there are: .*MathAPI/,
   );
+});
+
+const ODD: readonly PythonValue[] = [
+  ...[null, true, 0, -1, 3, 2n ** 80n, -0.5, 1e300, float(2), Infinity, '', '.', '..', '/', 'a', '1e5', '__proto__'],
+  ...[[], ['a'], [1, 2.5], [[]], new Map(), dict({ a: 1 }), new Map([[1, null]])],
+];
+
+test('whatever the arguments are, there is a result', () => {
+  const random = new Random(7);
+  for (const [className, type] of SIMULATORS) {
+    for (const [name, { parameters }] of new type(CLOCK).methods) {
+      const episode = episodeOf(className);
+      for (let i = 0; i < 60; i++) {
+        const named = parameters
+          .filter((parameter) => parameter.default === undefined || random.below(2) === 0)
+          .map((parameter) => [parameter.name, ODD[random.below(ODD.length)]!] as const);
+        const call = { name, positional: [], named };
+        assert.equal(typeof episode.run(call), 'string', writeCall(call));
+      }
+      assert.ok(episode.state().size > 0);
+    }
+  }
 });

@@ -4,7 +4,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { parseJson } from '../../../lib/text/json.ts';
+import { check } from '../../../lib/tools/bfcl/check.ts';
 import { ToolEpisode } from '../../../lib/tools/bfcl/episode.ts';
+import { readFunctions } from '../../../lib/tools/bfcl/functions.ts';
+import { readTaskFolder } from '../../../lib/tools/bfcl/tasks.ts';
 import { dumps } from '../../../lib/tools/python/print.ts';
 import { fromJson, isDict, isList, type PythonDict, type PythonValue } from '../../../lib/tools/python/value.ts';
 import { SIMULATORS } from '../../../lib/tools/simulators/registry.ts';
@@ -22,6 +25,7 @@ interface Sequence {
 const THEN = { now: () => Date.parse('2026-11-22T17:03:53Z') };
 const data = process.env['EXIT_RL_DATA'];
 const folder = data === undefined ? '' : path.join(data, 'bfcl');
+const skip = existsSync(folder) ? false : 'EXIT_RL_DATA names no folder with bfcl/';
 
 /** Strict text: an int is no float, keys in any order, sets in any order, without times. */
 function canonical(value: PythonValue): PythonValue {
@@ -60,12 +64,40 @@ function replay(sequences: readonly Sequence[], what: string): void {
   assert.deepEqual(different, []);
 }
 
+test('methods have the parameters that the function documents name', { skip }, () => {
+  let functions = 0;
+  for (const [className, documents] of readFunctions(folder)) {
+    const type = SIMULATORS.get(className);
+    if (type === undefined) continue;
+    const { methods } = new type(THEN);
+    assert.deepEqual([...methods.keys()].sort(), documents.map(({ name }) => name).sort());
+    for (const { name, parameters } of documents) {
+      const own = methods.get(name)!.parameters;
+      assert.deepEqual(own.map((parameter) => parameter.name).sort(), Object.keys(parameters.properties).sort(), name);
+      const required = own.filter((parameter) => parameter.default === undefined).map((parameter) => parameter.name);
+      assert.deepEqual(required.sort(), [...parameters.required].sort(), name);
+      functions++;
+    }
+  }
+  console.log(`${functions} functions`);
+});
+
+test('every task is read, and its ground truth passes the checks', { skip }, () => {
+  const tasks = readTaskFolder(folder);
+  const known = tasks.filter(({ classes }) => classes.every((name) => SIMULATORS.has(name)));
+  const passed = known.filter((task) => {
+    const { official, finalStateAndCalls } = check(task, task.groundTruth, { clock: THEN });
+    return official && finalStateAndCalls;
+  });
+  console.log(`${passed.length} of ${tasks.length} ground truths pass, not run: ${tasks.length - known.length}`);
+  assert.equal(passed.length, known.length);
+});
+
 const rows = (name: string): PythonDict[] =>
   readFileSync(path.join(folder, name), 'utf8')
     .trim()
     .split('\n')
     .map((line) => fromJson(parseJson(line)) as PythonDict);
-const skip = existsSync(folder) ? false : 'EXIT_RL_DATA names no folder with bfcl/';
 
 test('ground truth of the base tasks gives the results and states of the reference', { skip }, () => {
   const tasks = new Map(rows('multi_turn_base.jsonl').map((row) => [row.get('id'), row]));
