@@ -1,6 +1,7 @@
 // Calls as Python writes them, f(1, a='x', b=[True, None]), read without running anything: arguments are literals only.
 import { unescaped } from './escapes.ts';
 import { NotACall, UndefinedName } from './not-a-call.ts';
+import { MOST_DIGITS } from './print.ts';
 import { float, int, isNumber, type PythonDict, type PythonValue, toNumber } from './value.ts';
 
 export interface Call {
@@ -10,8 +11,6 @@ export interface Call {
 }
 
 const DEEPEST = 50;
-/** Python reads no longer ints. */
-const MOST_DIGITS = 4300;
 
 /** `f(1, a='x')`. Throws `NotACall`. */
 export function parseCall(text: string): Call {

@@ -3,14 +3,9 @@ import { pythonFloat } from '../../text/json.ts';
 import { PythonError, PythonTypeError } from '../simulator.ts';
 import { isNumeric } from './operations.ts';
 import { nearestPower } from './fixed-point.ts';
+import { MOST_DIGITS, TOO_LONG } from './print.ts';
 import { fractionOf, nearestFloat } from './rational.ts';
 import { float, int, isInt, PythonObject, type PythonValue, toFiniteNumber, typeName } from './value.ts';
-
-/** Python prints no longer ints, and computes much longer ones than anybody wants. */
-const MOST_DIGITS = 4300;
-const TOO_LONG =
-  `Exceeds the limit (${MOST_DIGITS} digits) for integer string conversion; ` +
-  'use sys.set_int_max_str_digits() to increase the limit';
 
 export function power(base: PythonValue, exponent: PythonValue): PythonValue {
   if (!isNumeric(base) || !isNumeric(exponent)) {
@@ -36,6 +31,7 @@ function powerOfInts(base: bigint, exponent: bigint): number | bigint {
   if (base === 1n || (base === -1n && exponent % 2n === 0n)) return 1;
   if (base === -1n) return -1;
   if (base === 0n) return exponent === 0n ? 1 : 0;
+  // What could not be printed is not worth computing.
   const digits = Number(exponent) * Math.log10(Number(base < 0n ? -base : base));
   if (!(digits < MOST_DIGITS + 1)) throw new PythonError(TOO_LONG);
   return int(base ** exponent);

@@ -1,5 +1,6 @@
 // str(), repr() and json.dumps() of Python values.
 import { pythonFloat, WholeFloat } from '../../text/json.ts';
+import { PythonError } from '../simulator.ts';
 import { isDict, isList, PythonObject, type PythonValue } from './value.ts';
 
 /** str(x) */
@@ -34,9 +35,18 @@ export function dumps(x: PythonValue): string {
   return numberText(x, false);
 }
 
+/** Python prints no longer ints. */
+export const MOST_DIGITS = 4300;
+const SETTING = 'use sys.set_int_max_str_digits() to increase the limit';
+export const TOO_LONG = `Exceeds the limit (${MOST_DIGITS} digits) for integer string conversion; ${SETTING}`;
+
 function numberText(x: number | bigint | WholeFloat, python: boolean): string {
   if (x instanceof WholeFloat) return pythonFloat(x.value);
-  if (typeof x === 'bigint' || Number.isInteger(x)) return String(BigInt(x));
+  if (typeof x === 'bigint' || Number.isInteger(x)) {
+    const text = String(BigInt(x));
+    if (text.length > MOST_DIGITS + (x < 0 ? 1 : 0)) throw new PythonError(TOO_LONG);
+    return text;
+  }
   if (!python || Number.isFinite(x)) return pythonFloat(x);
   return Number.isNaN(x) ? 'nan' : x > 0 ? 'inf' : '-inf';
 }

@@ -1,6 +1,7 @@
 // What the simulated APIs share: a table of methods from signatures, attributes with defaults.
+import { UserError } from '../../errors.ts';
 import { parseLiteral } from '../python/literal.ts';
-import { dict, type PythonDict, type PythonValue } from '../python/value.ts';
+import { dict, isDict, isList, type PythonDict, type PythonValue, typeName } from '../python/value.ts';
 import type { Clock, Method, Parameter, Simulator } from '../simulator.ts';
 
 /** A list that is changed in place. */
@@ -38,6 +39,22 @@ function parameterOf(text: string): Parameter {
 export function given(config: PythonDict, key: string, otherwise: PythonValue): PythonValue {
   const value = config.get(key);
   return value === undefined ? otherwise : value;
+}
+
+const wrong = (key: string, kind: string, value: PythonValue): never => {
+  throw new UserError(`initial_config: ${key} must be a ${kind}, not ${typeName(value)}`);
+};
+
+/** The same, for a list. Throws a `UserError` for anything else. */
+export function givenList(config: PythonDict, key: string, otherwise: List): List {
+  const value = given(config, key, otherwise);
+  return isList(value) ? (value as List) : wrong(key, 'list', value);
+}
+
+/** The same, for a dict. Throws a `UserError` for anything else. */
+export function givenDict(config: PythonDict, key: string, otherwise: PythonDict): PythonDict {
+  const value = given(config, key, otherwise);
+  return isDict(value) ? value : wrong(key, 'dict', value);
 }
 
 /** How the APIs report that something cannot be done. */

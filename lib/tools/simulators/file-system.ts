@@ -1,4 +1,5 @@
 // GorillaFileSystem of BFCL: a small file system in memory.
+import { UserError } from '../../errors.ts';
 import {
   compareText,
   contains,
@@ -11,10 +12,20 @@ import {
   textWith,
 } from '../python/operations.ts';
 import { str } from '../python/print.ts';
-import { dict, isDict, isInt, type PythonDict, type PythonValue, truthy } from '../python/value.ts';
+import { dict, isInt, type PythonDict, type PythonValue, truthy } from '../python/value.ts';
 import { type Clock, PythonError } from '../simulator.ts';
-import { BaseSimulator, error } from './base.ts';
-import { everythingIn, fill, type Folder, type Item, newFile, newFolder, stateOf, type TextFile } from './file-tree.ts';
+import { BaseSimulator, error, givenDict } from './base.ts';
+import {
+  contentsOf,
+  everythingIn,
+  fill,
+  type Folder,
+  type Item,
+  newFile,
+  newFolder,
+  stateOf,
+  type TextFile,
+} from './file-tree.ts';
 
 const FORBIDDEN = [...'|/\\?%*:"><'];
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
@@ -54,14 +65,12 @@ export class FileSystem extends BaseSimulator {
   }
 
   load(config: PythonDict, longContext = false): void {
-    if (longContext) throw new PythonError('the fillers of long contexts are not part of GorillaFileSystem here');
+    if (longContext) throw new UserError('GorillaFileSystem has no fillers for long contexts here');
     this.#root = newFolder('/', null);
-    const root = config.get('root');
-    const top = root !== undefined && isDict(root) ? [...root][0] : undefined;
+    const [top] = givenDict(config, 'root', new Map());
     if (top !== undefined) {
-      const [name, data] = top;
-      this.#root = newFolder(String(name), null);
-      fill(this.#root, isDict(data) ? (data.get('contents') ?? null) : null);
+      this.#root = newFolder(String(top[0]), null);
+      fill(this.#root, contentsOf(...top));
     }
     this.#current = this.#root;
   }

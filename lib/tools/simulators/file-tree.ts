@@ -1,4 +1,5 @@
 // The files and folders that GorillaFileSystem works on.
+import { UserError } from '../../errors.ts';
 import { dict, isDict, type PythonDict, type PythonValue } from '../python/value.ts';
 import { PythonError } from '../simulator.ts';
 
@@ -24,16 +25,22 @@ export const newFolder = (name: string, parent: Folder | null): Folder => ({
 });
 export const newFile = (name: string, content: PythonValue = ''): TextFile => ({ kind: 'file', name, content });
 
+/** The contents of a folder in an initial configuration: { type: 'directory', contents }. */
+export function contentsOf(name: string | number, data: PythonValue): PythonDict {
+  const contents = isDict(data) ? data.get('contents') : undefined;
+  if (contents !== undefined && isDict(contents)) return contents;
+  throw new UserError(`initial_config: the directory ${name} must have contents`);
+}
+
 /** Fills a folder from an initial configuration: { name: { type, contents or content } }. */
-export function fill(into: Folder, contents: PythonValue): void {
-  if (!isDict(contents)) throw new PythonError('the contents of a directory must be a dict');
+export function fill(into: Folder, contents: PythonDict): void {
   for (const [key, data] of contents) {
     const name = String(key);
     const type = isDict(data) ? data.get('type') : null;
     if (type === 'file') into.contents.set(name, newFile(name, (data as PythonDict).get('content') ?? ''));
     if (type !== 'directory') continue;
     const inner = newFolder(name, into);
-    fill(inner, (data as PythonDict).get('contents') ?? null);
+    fill(inner, contentsOf(key, data));
     into.contents.set(name, inner);
   }
 }

@@ -1,5 +1,6 @@
 // MessageAPI of BFCL: messages between the users of a workspace.
-import { contains, iterate, plus, textWith } from '../python/operations.ts';
+import { UserError } from '../../errors.ts';
+import { contains, plus, textWith } from '../python/operations.ts';
 import { str } from '../python/print.ts';
 import { PythonRandom } from '../python/random.ts';
 import {
@@ -13,7 +14,7 @@ import {
   typeName,
 } from '../python/value.ts';
 import { type Clock, PythonError } from '../simulator.ts';
-import { BaseSimulator, error, given, type List } from './base.ts';
+import { BaseSimulator, error, given, givenDict, givenList, type List } from './base.ts';
 
 const USERS = { Alice: 'USR001', Bob: 'USR002', Catherine: 'USR003', Daniel: 'USR004' };
 const INBOX = [
@@ -55,12 +56,12 @@ export class MessageApi extends BaseSimulator {
 
   load(config: PythonDict): void {
     const seed = given(config, 'random_seed', SEED);
-    if (!isInt(seed)) throw new PythonError(`random_seed must be an int, not ${typeName(seed)}`);
+    if (!isInt(seed)) throw new UserError(`initial_config: random_seed must be an int, not ${typeName(seed)}`);
     this.#random = new PythonRandom(seed);
-    this.#ids = [...iterate(given(config, 'generated_ids', []))];
+    this.#ids = givenList(config, 'generated_ids', []);
     this.#userCount = given(config, 'user_count', 4);
-    this.#users = given(config, 'user_map', dict(USERS)) as PythonDict;
-    this.#inbox = given(config, 'inbox', INBOX.map(dict)) as List;
+    this.#users = givenDict(config, 'user_map', dict(USERS));
+    this.#inbox = givenList(config, 'inbox', INBOX.map(dict));
     this.#messageCount = given(config, 'message_count', 3);
     this.#user = given(config, 'current_user', null);
   }

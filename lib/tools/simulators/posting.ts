@@ -3,7 +3,7 @@ import { at, contains, hasKey, iterate, keyOf, length, plus, textWith } from '..
 import { str } from '../python/print.ts';
 import { dict, isList, type PythonDict, type PythonValue, pythonEqual, truthy, typeName } from '../python/value.ts';
 import { type Clock, PythonError } from '../simulator.ts';
-import { BaseSimulator, error, given, type List } from './base.ts';
+import { BaseSimulator, error, given, givenDict, givenList, type List } from './base.ts';
 
 export class PostingApi extends BaseSimulator {
   #username: PythonValue = null;
@@ -52,11 +52,11 @@ export class PostingApi extends BaseSimulator {
     this.#username = given(config, 'username', 'john');
     this.#password = given(config, 'password', 'john123');
     this.#authenticated = given(config, 'authenticated', false);
-    const tweets = given(config, 'tweets', new Map()) as PythonDict;
+    const tweets = givenDict(config, 'tweets', new Map());
     this.#tweets = new Map(Array.from(tweets, ([key, tweet]) => [Number(key), tweet]));
-    this.#comments = given(config, 'comments', new Map()) as PythonDict;
-    this.#retweets = given(config, 'retweets', new Map()) as PythonDict;
-    this.#following = given(config, 'following_list', ['alice', 'bob']) as List;
+    this.#comments = givenDict(config, 'comments', new Map());
+    this.#retweets = givenDict(config, 'retweets', new Map());
+    this.#following = givenList(config, 'following_list', ['alice', 'bob']);
     this.#counter = given(config, 'tweet_counter', 0);
   }
 

@@ -25,6 +25,15 @@ test('every simulator starts without a configuration, and has a state', () => {
   }
 });
 
+test('a configuration of the wrong shape is an error that says where', () => {
+  assert.throws(
+    () => episodeOf('MessageAPI', { inbox: 'x' }),
+    /^UserError: initial_config: inbox must be a list, not str$/,
+  );
+  assert.throws(() => episodeOf('TwitterAPI', { tweets: [] }), /tweets must be a dict, not list/);
+  assert.throws(() => episodeOf('GorillaFileSystem', { root: { home: {} } }), /the directory home must have contents/);
+});
+
 const TREE = {
   root: {
     home: {
@@ -111,6 +120,10 @@ test('GorillaFileSystem: folders without end do not hang', () => {
   assert.ok(growing.state().size > 0);
 });
 
+const TOO_LONG =
+  'Error during execution: Exceeds the limit (4300 digits) for integer string conversion; ' +
+  'use sys.set_int_max_str_digits() to increase the limit';
+
 test('MathAPI: numbers as Python has them', () => {
   play('MathAPI', {}, [
     ['add(1, 2)', '{"result": 3}'],
@@ -129,6 +142,12 @@ test('MathAPI: numbers as Python has them', () => {
     ['power(0, -1)', 'Error during execution: 0.0 cannot be raised to a negative power'],
     ['power(10.0, 400)', "Error during execution: (34, 'Numerical result out of range')"],
     ['power(-8, 0.5)', "{'result': (1.7319121124709868e-16+2.8284271247461903j)}"],
+    ['power(8.156118608947828, 1.5)', '{"result": 23.292993162781936}'],
+    ['power(5678464555026658606662, 1.5)', '{"result": 4.2790403217311634e+32}'],
+    ['power(10, 4300)', TOO_LONG],
+    [`multiply(${'9'.repeat(4000)}, ${'9'.repeat(4000)})`, TOO_LONG],
+    ['add(1e400, 1)', '{"result": Infinity}'],
+    [`add(1${'0'.repeat(400)}, 1.0)`, 'Error during execution: int too large to convert to float'],
     ['round_number(2.5)', '{"result": 2.0}'],
     ['round_number(2.675, 2)', '{"result": 2.67}'],
     ['round_number(1234.5, -2)', '{"result": 1200.0}'],
@@ -162,6 +181,7 @@ test('MathAPI: chosen precision', () => {
     ['square_root(1e999, 5)', "{'result': Decimal('Infinity')}"],
     ['logarithm(0.5, 10, 15)', "{'result': mpf('-0.30102999566398114')}"],
     ['logarithm(10, 2, 0)', "{'result': mpf('3.5')}"],
+    ['logarithm(1.5, 164.0, 0)', "{'result': mpf('0.07813')}"],
     ['logarithm(1, 10, 5)', "{'result': mpf('0.0')}"],
     ['logarithm(0, 10, 5)', "{'result': mpf('-inf')}"],
     ['logarithm(5, 0, 5)', "{'result': mpf('0.0')}"],
