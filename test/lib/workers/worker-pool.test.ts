@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { WorkerError, WorkerPool } from '../../../lib/workers/worker-pool.ts';
-import type { TestJob } from '../../support/worker-jobs.ts';
+import type { TestJob } from '../../support/pool-jobs.ts';
 
-const MODULE = new URL('../../support/worker-jobs.js', import.meta.url);
+const MODULE = new URL('../../support/pool-jobs.js', import.meta.url);
 type Answer = { echo: number; thread: number };
 
 async function withPool(
