@@ -18,6 +18,8 @@ export type Verdict =
       readonly quality: number;
       readonly feedback: Int32Array;
       readonly shown?: number;
+      /** The answer ends in none of the forms in which answers end: to the overlong filter it is as one that was cut off. */
+      readonly unfinished?: boolean;
     }
   | { readonly status: 'infrastructure_error'; readonly reason: string };
 
@@ -62,7 +64,7 @@ export interface Group {
   readonly rewards: readonly (number | null)[];
   /** Completion tokens of each attempt. */
   readonly lengths: readonly number[];
-  /** Whether an attempt was cut off at its longest length where it should have ended by itself. */
+  /** Whether an attempt was cut off at its longest length where it should have ended by itself, or ended in no form that counts. */
   readonly truncated: readonly boolean[];
 }
 

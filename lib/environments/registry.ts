@@ -6,6 +6,7 @@ import { garble } from './garble.ts';
 import { math } from './math.ts';
 import { mlEngineering } from './ml-engineering.ts';
 import { sort } from './sort.ts';
+import { toolUse } from './tool-use.ts';
 import { tune } from './tune.ts';
 
 export const ENVIRONMENTS = {
@@ -17,6 +18,7 @@ export const ENVIRONMENTS = {
   garble,
   math,
   ml_engineering: mlEngineering,
+  tool_use: toolUse,
 };
 
 export type EnvironmentName = keyof typeof ENVIRONMENTS;

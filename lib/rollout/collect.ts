@@ -93,7 +93,7 @@ function judgedGroup(
 ): Group {
   const attempts = rollout.judged[g]!.map(({ attempt }) => attempt);
   const lengths = attempts.map(() => 0);
-  const truncated = attempts.map(() => false);
+  const truncated = [...rollout.unfinished[g]!];
   const { stopTokens, stopSequences } = environment.attempt;
   const endsByItself = stopTokens.length + stopSequences.length > 0;
   for (const { sampled, owners } of rollout.turns) {

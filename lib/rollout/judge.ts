@@ -10,6 +10,8 @@ export interface Judged {
   readonly status: Verdict['status'];
   /** Why there is no verdict. */
   readonly reason?: string;
+  /** As in the verdict. */
+  readonly unfinished?: boolean;
 }
 
 /** A verifier that has not answered by then counts as failed; those that may take longer limit themselves. */
@@ -38,8 +40,8 @@ export async function judge(
     const shown = environment.show(tokens);
     throw new UserError(`environment ${environment.name}: ${problem} for the answer "${shown}"; ${ADVICE}`);
   }
-  const { quality, feedback, status, shown } = verdict;
-  return { attempt: { tokens, feedback, quality, ...(shown === undefined ? {} : { shown }) }, status };
+  const { quality, feedback, status, shown, unfinished = false } = verdict;
+  return { attempt: { tokens, feedback, quality, ...(shown === undefined ? {} : { shown }) }, status, unfinished };
 }
 
 /** What is wrong with a verdict; null when nothing is. The compiler cannot see to it in somebody's JavaScript. */

@@ -27,6 +27,8 @@ export interface Rollout {
   readonly judged: readonly (readonly Judged[])[];
   /** Answers of the later turns; null where one of them could not be judged. */
   readonly later: readonly (readonly (readonly Attempt[] | null)[])[];
+  /** Per task and attempt, whether an answer of its episode ended in no form that the environment knows. */
+  readonly unfinished: readonly (readonly boolean[])[];
   /** Per task, why verdicts are missing: one reason for each. */
   readonly failures: readonly (readonly string[])[];
 }
@@ -62,6 +64,7 @@ export async function rollOut(
   const first = await answerRows(0, prompts, owners, ([g]) => tasks[g]!.history, sampling);
   const judged = tasks.map((_, g) => first.slice(g * samplesPerPrompt, (g + 1) * samplesPerPrompt));
   const later: (Attempt[] | null)[][] = judged.map((group) => group.map(() => []));
+  const unfinished = judged.map((group) => group.map((answered) => answered.unfinished ?? false));
   const failures = judged.map((group) => group.flatMap(({ reason }) => reason ?? []));
   const historyOf = ([g, i]: Owner): Attempt[] => [...tasks[g]!.history, judged[g]![i]!.attempt!, ...later[g]![i]!];
   for (let turn = 1; ; turn++) {
@@ -69,7 +72,7 @@ export async function rollOut(
     const open = standing.filter((owner) => !isOver(environment, instances[owner[0]], historyOf(owner)));
     if (open.length === 0) {
       requireVerdicts(environment, standing.length, failures.flat());
-      return { turns, judged, later, failures };
+      return { turns, judged, later, unfinished, failures };
     }
     const requests = open.map((owner) => environment.prompt(instances[owner[0]], 'base', null, historyOf(owner)));
     const answers = await answerRows(turn, requests, open, historyOf, {
@@ -79,7 +82,8 @@ export async function rollOut(
       firstSequence: firstSequence + turn * owners.length,
     });
     for (const [row, [g, i]] of open.entries()) {
-      const { attempt, reason } = answers[row]!;
+      const { attempt, reason, unfinished: cutOff = false } = answers[row]!;
+      if (cutOff) unfinished[g]![i] = true;
       if (reason !== undefined) failures[g]!.push(reason);
       if (attempt === null) later[g]![i] = null;
       else later[g]![i]!.push(attempt);

@@ -15,12 +15,29 @@ export function chatCodec(chat: Chat): TextCodec {
   return {
     vocabularySize: tokenizer.vocabularySize,
     stopTokens,
-    prompt: (messages) => chat.encode(messages, { addGenerationPrompt: true }),
+    get listsTools() {
+      return listsTools(chat);
+    },
+    prompt: (messages, tools = null) => chat.encode(messages, { addGenerationPrompt: true, tools }),
     answer: (text) => Int32Array.of(...tokenizer.encode(text), end),
     encode: (text) => tokenizer.encode(text),
     endings: (text) => endings(tokenizer, text),
     decode: (tokens) => tokenizer.decode(tokens, { skipSpecialTokens: true }),
   };
+}
+
+/** Whether a function's name is in what the template makes of it. */
+function listsTools(chat: Chat): boolean {
+  const name = 'a_function_of_no_use';
+  const tool = {
+    type: 'function',
+    function: { name, description: '', parameters: { type: 'object', properties: {} } },
+  };
+  try {
+    return chat.render([{ role: 'user', content: 'x' }], { tools: [tool] }).includes(name);
+  } catch {
+    return false;
+  }
 }
 
 /** Characters that change how the first token of a text is spelled. */

@@ -181,6 +181,7 @@ const inWorker = (jobs: number): Promise<[Worker, Float32Array]> =>
     const worker = new Worker(workerFile, { workerData: { checkpoint: HEALTHY, jobs } });
     worker.once('message', (logprob: Float32Array) => resolve([worker, logprob]));
     worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`the worker ended with ${code} and said nothing`)));
   });
 
 test('worker threads have environments of their own', async () => {

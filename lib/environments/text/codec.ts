@@ -7,8 +7,10 @@ export interface TextCodec {
   readonly vocabularySize: number;
   /** Tokens that end an answer. */
   readonly stopTokens: readonly number[];
-  /** The conversation in the model's chat template, up to where its next answer begins. */
-  prompt(messages: readonly Message[]): Int32Array;
+  /** Whether the chat template lists the tools that it is given. */
+  readonly listsTools: boolean;
+  /** The conversation in the model's chat template, up to where its next answer begins; `tools`: JSON schemas of functions. */
+  prompt(messages: readonly Message[], tools?: readonly unknown[] | null): Int32Array;
   /** An answer as the model would write it, with the token that ends it. */
   answer(text: string): Int32Array;
   /** Plain text, without anything around it. */

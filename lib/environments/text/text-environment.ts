@@ -22,6 +22,7 @@ export type TextVerdict =
       readonly quality: number;
       readonly feedback: string;
       readonly shown?: number;
+      readonly unfinished?: boolean;
     }
   | { readonly status: 'infrastructure_error'; readonly reason: string };
 
@@ -29,6 +30,8 @@ export interface TextDemonstration<Instance> {
   readonly instance: Instance;
   readonly mode: Mode;
   readonly previous: TextAttempt | null;
+  /** Answers of earlier turns. Default: none. */
+  readonly history?: readonly TextAttempt[];
   readonly answer: string;
 }
 
@@ -39,6 +42,8 @@ export interface TextTasks<Instance> {
   /** Longest prompt and longest answer, in tokens of the model. */
   readonly promptTokens: number;
   readonly answerTokens: number;
+  /** Longest feedback, in tokens of the model; what is beyond is cut off. Default: no limit. */
+  readonly feedbackTokens?: number;
   readonly selfIterationReward: SelfIterationReward;
   readonly levels: Environment['levels'];
   readonly episodeQuality?: Environment['episodeQuality'];
@@ -50,6 +55,8 @@ export interface TextTasks<Instance> {
   readonly stops?: readonly string[];
   task(number: number, split: Split): Instance;
   key(instance: Instance): string;
+  /** JSON schemas of functions for the chat template. Default: none. */
+  tools?(instance: Instance): readonly unknown[] | null;
   /** The conversation that asks for an answer; `history` are the answers that stand from earlier turns. */
   messages(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Message[];
   ended?(instance: Instance, history: readonly TextAttempt[]): boolean;
@@ -71,6 +78,9 @@ export function selfIterationMessage(mode: 'improve' | 'diverge', request: strin
   const feedback = previous.feedback === '' ? '' : `\n\n# Feedback\n${previous.feedback}`;
   return `${ask}\n\n# Request\n${request}\n\n# Current response\n${previous.text}${feedback}`;
 }
+
+/** Tokens that texts may take more beside one another than each for itself, headings included. */
+const SLACK = 64;
 
 /** Tasks in words as an environment of tokens. */
 export class TextEnvironment<Instance> implements Environment<Instance> {
@@ -111,8 +121,13 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
     this.sizes = tasks.sizes;
     this.judging = tasks.judging;
     this.references = tasks.references;
-    const { ended } = tasks;
-    this.ended = ended && ((instance, history) => ended.call(tasks, instance, this.#past(history)));
+    this.ended =
+      tasks.turns === 1
+        ? undefined
+        : (instance, history) => {
+            const past = this.#past(history);
+            return (tasks.ended?.(instance, past) ?? false) || !this.#hasRoom(instance, past);
+          };
   }
 
   task(number: number, split: Split): Instance {
@@ -130,7 +145,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   async judge(instance: Instance, answer: Int32Array, history: readonly Attempt[]): Promise<Verdict> {
     const verdict = await this.#tasks.judge(instance, this.#text(answer), this.#past(history));
     if (verdict.status === 'infrastructure_error') return verdict;
-    return { ...verdict, feedback: this.#codec.encode(verdict.feedback) };
+    return { ...verdict, feedback: this.#codec.encode(verdict.feedback).slice(0, this.#tasks.feedbackTokens) };
   }
 
   reference(instance: Instance, history: readonly Attempt[]): Int32Array {
@@ -140,8 +155,8 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   demonstration(random: Random): Demonstration | null {
     const shown = this.#tasks.demonstration(random);
     if (shown === null) return null;
-    const { instance, mode, previous, answer } = shown;
-    return { prompt: this.#prompt(instance, mode, previous, []), answer: this.#codec.answer(answer) };
+    const { instance, mode, previous, history = [], answer } = shown;
+    return { prompt: this.#prompt(instance, mode, previous, history), answer: this.#codec.answer(answer) };
   }
 
   show(tokens: Int32Array): string {
@@ -163,11 +178,36 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   }
 
   #read({ tokens, feedback, quality }: Attempt): TextAttempt {
-    return { text: this.#text(tokens), feedback: this.#codec.decode(feedback), quality };
+    const limit = this.attempt.maxTokens;
+    return { text: this.#shortened(this.#text(tokens), limit), feedback: this.#codec.decode(feedback), quality };
+  }
+
+  /** Bytes that are no text decode to a character which may take more tokens than they had. */
+  #shortened(text: string, limit: number): string {
+    let short = text;
+    while (short.includes('\ufffd')) {
+      const { length } = this.#codec.encode(short);
+      if (length <= limit) break;
+      short = short.slice(0, Math.floor((short.length * limit) / length));
+    }
+    return short;
+  }
+
+  /** Whether one more answer, and a revision of it, can be asked for. An episode that has grown too long is over. */
+  #hasRoom(instance: Instance, history: readonly TextAttempt[]): boolean {
+    const { answerTokens, feedbackTokens = 0, promptTokens } = this.#tasks;
+    // The longest request there is.
+    const around = this.#encode(instance, 'diverge', { text: '', feedback: '', quality: 0 }, history).length;
+    return around + answerTokens + feedbackTokens + SLACK <= promptTokens;
+  }
+
+  #encode(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Int32Array {
+    const messages = this.#tasks.messages(instance, mode, previous, history);
+    return this.#codec.prompt(messages, this.#tasks.tools?.(instance) ?? null);
   }
 
   #prompt(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Int32Array {
-    const tokens = this.#codec.prompt(this.#tasks.messages(instance, mode, previous, history));
+    const tokens = this.#encode(instance, mode, previous, history);
     if (tokens.length > this.promptTokens) {
       throw new UserError(
         `environment ${this.name}: a prompt has ${tokens.length} tokens with this model's tokenizer, more than the ` +

@@ -1,4 +1,5 @@
 // Whether calls did what a task asks for, by comparing with the ground truth's calls on simulators of their own.
+import { mean } from '../../statistics.ts';
 import { argumentsOf } from '../dispatch.ts';
 import { type Call, parseCall } from '../python/literal.ts';
 import { NotACall } from '../python/not-a-call.ts';
@@ -14,6 +15,8 @@ export interface Verdict {
   readonly quality: number;
   /** Paper of Exploratory Iteration: states are equal at the end, and the ground truth's calls are among those made. */
   readonly finalStateAndCalls: boolean;
+  /** How much of that is there: the mean of the shares of changed attributes that are right, and of the ground truth's calls made. */
+  readonly progress: number;
   /** By turns: null where it passes, or why not. */
   readonly reasons: readonly (string | null)[];
 }
@@ -34,6 +37,7 @@ type Made = string | Call;
  */
 export function check(task: ToolTask, made: readonly (readonly Made[])[], options: CheckOptions = {}): Verdict {
   const [own, truth] = [task, task].map(({ config, classes }) => new ToolEpisode(config, classes, options.clock));
+  const before = truth!.state();
   const wanted = task.groundTruth.slice(0, options.turns);
   const results: string[] = [];
   const reasons = wanted.map((calls, turn): string | null => {
@@ -47,13 +51,17 @@ export function check(task: ToolTask, made: readonly (readonly Made[])[], option
     const missing = leftOver(expected, results, (a, b) => a === b);
     return missing.length === 0 ? null : `missing result: ${missing[0]}`;
   });
+  const calls = wanted.flat();
+  const notMade = leftOver(calls, made.slice(0, wanted.length).flat(), (a, b) => sameCall(truth!, a, b)).length;
+  const states = { before, own: own!.state(), truth: truth!.state() };
+  const isRight = stateDifference(states.own, states.truth) === null;
+  const shares = [rightShare(states), calls.length === 0 ? null : 1 - notMade / calls.length];
   const passed = reasons.filter((reason) => reason === null).length;
   return {
     official: passed === reasons.length,
     quality: reasons.length === 0 ? 1 : passed / reasons.length,
-    finalStateAndCalls:
-      stateDifference(own!.state(), truth!.state()) === null &&
-      leftOver(wanted.flat(), made.slice(0, wanted.length).flat(), (a, b) => sameCall(truth!, a, b)).length === 0,
+    finalStateAndCalls: isRight && notMade === 0,
+    progress: shares.every((share) => share === null) ? 1 : mean(shares.filter((share) => share !== null)),
     reasons,
   };
 }
@@ -82,6 +90,27 @@ function stateDifference(own: PythonDict, truth: PythonDict): string | null {
   return null;
 }
 
+interface States {
+  readonly before: PythonDict;
+  readonly own: PythonDict;
+  readonly truth: PythonDict;
+}
+
+/** Of the attributes that anybody has changed, the share that is as in the truth; null where nobody has changed one. */
+function rightShare({ before, own, truth }: States): number | null {
+  let [changed, right] = [0, 0];
+  for (const [className, attributes] of truth) {
+    for (const [name, value] of attributes as PythonDict) {
+      const [first, made] = [before, own].map((state) => (state.get(className) as PythonDict).get(name) ?? null);
+      const [start, mine, wanted] = [first!, made!, value].map((state) => comparable(name, state));
+      if (pythonEqual(start!, wanted!) && pythonEqual(start!, mine!)) continue;
+      changed++;
+      if (pythonEqual(mine!, wanted!)) right++;
+    }
+  }
+  return changed === 0 ? null : right / changed;
+}
+
 /** Sets are lists here: their order does not count. */
 function comparable(name: string | number, value: PythonValue): PythonValue {
   if (name !== 'generated_ids' || !Array.isArray(value)) return value;
@@ -89,7 +118,7 @@ function comparable(name: string | number, value: PythonValue): PythonValue {
 }
 
 /** The same function with equal values of all parameters, however they were given. */
-function sameCall(episode: ToolEpisode, wanted: Call, given: Made): boolean {
+export function sameCall(episode: ToolEpisode, wanted: Call, given: Made): boolean {
   const call = typeof given === 'string' ? readable(given) : given;
   if (call === null || call.name !== wanted.name) return false;
   const [a, b] = [argumentsOf(episode.instances, wanted), argumentsOf(episode.instances, call)];
