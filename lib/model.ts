@@ -101,7 +101,7 @@ export async function openModel(
     return addon.createModel(decoderConfig(decoder!, environment), deriveSeed(config.seed, 'weights'), config.model);
   }
   return orClose(await addon.loadModel(folder, config.model), async (model) => {
-    requireVocabulary(model.config, path!, environment);
+    requireFit(model.config, path!, environment);
     if (adapter !== null) await model.loadAdapter(resolve(adapter));
     if (lora !== null) await createAdapter(model, lora, deriveSeed(config.seed, 'adapter'));
   });
@@ -118,7 +118,7 @@ export function planConfigured(
   const options = { dtype, device, exact };
   const folder = modelFolder(config);
   const json = folder === null ? decoderConfig(decoder!, environment) : addon.inspectCheckpoint(folder).config;
-  if (folder !== null) requireVocabulary(json, path!, environment);
+  if (folder !== null) requireFit(json, path!, environment);
   if (adapter !== null) {
     const text = readFileSync(join(adapter, ADAPTER_CONFIG), 'utf8');
     return addon.planModel(json, request, { ...options, adapter: text });
@@ -131,16 +131,25 @@ export function planConfigured(
   }
 }
 
-function requireVocabulary(
-  json: string,
-  path: string,
-  environment: Pick<Environment, 'name' | 'vocabularySize'>,
-): void {
-  const { vocab_size: vocabulary } = JSON.parse(json) as { vocab_size: number };
-  if (vocabulary >= environment.vocabularySize) return;
-  throw new UsageError(
-    `model.path ${path} has a vocabulary of ${vocabulary} tokens, environment ${environment.name} needs ${environment.vocabularySize}`,
-  );
+/** Complains about a model that has too few tokens or positions for an environment. */
+function requireFit(json: string, path: string, environment: Sizes & Pick<Environment, 'name'>): void {
+  const { vocab_size: vocabulary, max_position_embeddings: positions } = JSON.parse(json) as {
+    vocab_size: number;
+    max_position_embeddings?: number;
+  };
+  const { name, vocabularySize, promptTokens, attempt } = environment;
+  if (vocabulary < vocabularySize) {
+    throw new UsageError(
+      `model.path ${path} has a vocabulary of ${vocabulary} tokens, environment ${name} needs ${vocabularySize}`,
+    );
+  }
+  const longest = promptTokens + attempt.maxTokens;
+  if (positions !== undefined && positions < longest) {
+    throw new UsageError(
+      `model.path ${path} has ${positions} positions, environment ${name} needs ${longest}: prompts of ${promptTokens} tokens and ` +
+        `answers of ${attempt.maxTokens}; where the environment has settings for that, lower environment.promptTokens or answerTokens`,
+    );
+  }
 }
 
 /**

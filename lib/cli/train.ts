@@ -1,6 +1,6 @@
 // exit-rl train: start a run, or go on with one.
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { CommandModule } from 'yargs';
 import { loadConfig } from '../config/load.ts';
@@ -23,6 +23,8 @@ interface Arguments {
   config?: string;
   preset?: string;
   set?: string[];
+  data?: string;
+  model?: string;
   strategy?: string[];
   out?: string;
   resume?: string;
@@ -48,6 +50,8 @@ export const train: CommandModule<object, Arguments> = {
         describe: `Configuration that ships with the package: ${presetNames().join(', ')}; paper/<domain>-<strategy>`,
       },
       set: { type: 'string', array: true, nargs: 1, describe: 'Override a setting: --set train.steps=100' },
+      data: { type: 'string', requiresArg: true, describe: 'Folder with the tasks (environment.data)' },
+      model: { type: 'string', requiresArg: true, describe: 'Folder of a checkpoint to start from (model.path)' },
       strategy: { type: 'string', array: true, nargs: 1, describe: 'Train this strategy (repeat for several)' },
       out: { type: 'string', requiresArg: true, describe: 'Folder of the run (default: runs/<name>-<time>)' },
       resume: { type: 'string', requiresArg: true, describe: 'Folder of a run to go on with' },
@@ -81,6 +85,9 @@ function configured(args: Arguments): { name: string; config: Config } {
     throw new UsageError(`give --config FILE or --preset NAME (presets: ${presetNames().join(', ')})`);
   }
   const set = [...(args.set ?? [])];
+  // From the working folder of now: a run may be resumed in another one.
+  if (args.data !== undefined) set.push(`environment.data=${JSON.stringify(resolve(args.data))}`);
+  if (args.model !== undefined) set.push(`model.path=${JSON.stringify(resolve(args.model))}`, 'model.decoder=null');
   if (args.device !== undefined) set.push(`model.device=${args.device}`);
   if (args.strategy !== undefined) set.push(`strategies=[${args.strategy.join(', ')}]`);
   const loaded = args.config === undefined ? loadPreset(args.preset!, set) : loadConfig(args.config, set);
@@ -98,7 +105,7 @@ function configured(args: Arguments): { name: string; config: Config } {
 }
 
 function resumed(args: Arguments, path: string): Run {
-  for (const name of ['config', 'preset', 'set', 'strategy', 'out'] as const) {
+  for (const name of ['config', 'preset', 'set', 'data', 'model', 'strategy', 'out'] as const) {
     if (args[name] !== undefined)
       throw new UsageError(`--resume goes on with the run as it was configured; drop --${name}`);
   }

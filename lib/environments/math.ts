@@ -160,7 +160,8 @@ function readSplits(folder: string, { train, test }: Pick<Settings, 'train' | 't
         `environment.data ${folder}: no problem is left for ${split === 'train' ? 'training' : 'evaluation'}`,
       );
     // In an order that has nothing to do with the files: the first n are a random choice.
-    splits[split].sort((a, b) => hashOf(a.problem) - hashOf(b.problem));
+    const places = new Map(splits[split].map((problem) => [problem, hashOf(problem.problem)]));
+    splits[split].sort((a, b) => places.get(a)! - places.get(b)!);
   }
   return splits;
 }

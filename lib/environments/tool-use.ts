@@ -113,8 +113,8 @@ class ToolTasks implements TextTasks<Instance> {
     this.answerTokens = given.answerTokens;
     this.feedbackTokens = given.feedbackTokens;
     this.stops = this.#format.stops;
-    this.#documents = given.data === null ? madeDocuments() : readFunctions(given.data);
     this.#tasks = given.data === null ? null : splitOf(readTaskFolder(given.data), given.data, given);
+    this.#documents = given.data === null ? madeDocuments() : readFunctions(given.data);
     this.sizes = this.#tasks === null ? undefined : sizesOf(this.#tasks);
   }
 

@@ -32,15 +32,15 @@ const FILES: ReadonlyMap<string, string> = new Map([
 ]);
 const FOLDERS = ['func_doc', 'multi_turn_func_doc'];
 
-/** The documents of all classes, from a folder of tasks. Throws a `UserError` that names file and line. */
+/** The documents of the classes whose file is there, from a folder of tasks. Throws a `UserError` that names file and line. */
 export function readFunctions(folder: string): FunctionDocuments {
   const name = FOLDERS.find((inner) => existsSync(path.join(folder, inner)));
   if (name === undefined) throw new UserError(`${folder} has no function documents; looked for ${FOLDERS.join(', ')}`);
+  const files = Array.from(FILES, ([className, file]) => [className, path.join(folder, name, file)] as const);
   return new Map(
-    Array.from(FILES, ([className, file]) => [
-      className,
-      readRows(path.join(folder, name, file), DOCUMENT).map(({ value }) => value),
-    ]),
+    files
+      .filter(([, file]) => existsSync(file))
+      .map(([className, file]) => [className, readRows(file, DOCUMENT).map(({ value }) => value)]),
   );
 }
 
@@ -48,7 +48,10 @@ export function readFunctions(folder: string): FunctionDocuments {
 export function functionsOf(documents: FunctionDocuments, task: ToolTask): FunctionDocument[] {
   return task.classes.flatMap((className) => {
     const functions = documents.get(className);
-    if (functions === undefined) throw new UserError(`${task.id}: no function documents for the class ${className}`);
+    if (functions === undefined)
+      throw new UserError(
+        `${task.id}: no function documents for the class ${className} (${FILES.get(className) ?? 'unknown'})`,
+      );
     return functions.filter(({ name }) => !task.excluded.includes(name));
   });
 }
