@@ -44,7 +44,17 @@ function theTask(): ToolTask {
 
 test('the ground truth passes', () => {
   const verdict = check(theTask(), TRUTH);
-  assert.deepEqual(verdict, { official: true, quality: 1, finalStateAndCalls: true, reasons: [null, null, null] });
+  const right = { official: true, quality: 1, finalStateAndCalls: true, progress: 1 };
+  assert.deepEqual(verdict, { ...right, reasons: [null, null, null] });
+});
+
+test('progress: the shares of changed attributes that are right, and of the calls', () => {
+  const progress = (...turns: string[][]): number => check(theTask(), turns).progress;
+  assert.equal(progress(), 0);
+  assert.equal(progress([], [], ["get_user_stats('john')"]), (0 + 1 / 3) / 2);
+  // The counter and the posts are changed by the truth; here the list of followed users is, too.
+  assert.equal(progress(TRUTH[0]!, [], [...TRUTH[2]!, "follow_user('x')"]), (2 / 3 + 1) / 2);
+  assert.equal(progress(TRUTH[0]!, [], TRUTH[2]!), 1);
 });
 
 test('more calls and other ways to say the same pass', () => {
