@@ -51,7 +51,7 @@ test('the ground truth passes', () => {
 test('progress: the shares of changed attributes that are right, and of the calls', () => {
   const progress = (...turns: string[][]): number => check(theTask(), turns).progress;
   assert.equal(progress(), 0);
-  assert.equal(progress([], [], ["get_user_stats('john')"]), (0 + 1 / 3) / 2);
+  assert.ok(Math.abs(progress([], [], ["get_user_stats('john')"]) - (0 + 1 / 3) / 2) < 1e-12);
   // The counter and the posts are changed by the truth; here the list of followed users is, too.
   assert.equal(progress(TRUTH[0]!, [], [...TRUTH[2]!, "follow_user('x')"]), (2 / 3 + 1) / 2);
   assert.equal(progress(TRUTH[0]!, [], TRUTH[2]!), 1);
