@@ -1,17 +1,15 @@
 // exit-rl env: play an environment by hand. See what the policy sees, type an answer, see what it is worth.
 import { createInterface } from 'node:readline/promises';
 import type { CommandModule } from 'yargs';
-import { parseConfig } from '../config/load.ts';
-import { createEnvironment, isInWords } from '../environments/create.ts';
 import { episodeQuality, isOver } from '../environments/episode.ts';
 import type { Environment } from '../environments/environment.ts';
 import { ENVIRONMENTS } from '../environments/registry.ts';
-import { suggestion, UsageError } from '../errors.ts';
-import { openChat } from '../model.ts';
+import { readSymbols, symbolsOf } from '../environments/symbols.ts';
+import { UsageError } from '../errors.ts';
 import { reward } from '../rewards/reward.ts';
 import { judge } from '../rollout/judge.ts';
-import { chatCodec } from '../text/codec.ts';
 import type { Attempt } from '../types.ts';
+import { environmentByName } from './environments.ts';
 import { declare, wholeNumber } from './options.ts';
 
 interface Arguments {
@@ -36,15 +34,7 @@ export const env: CommandModule<object, Arguments> = {
       ['name'],
     ) as never,
   handler: async ({ name, instance: number, set = [], model }) => {
-    if (!(name in ENVIRONMENTS)) {
-      const known = Object.keys(ENVIRONMENTS);
-      throw new UsageError(`no environment named "${name}"${suggestion(name, known)}; there are: ${known.join(', ')}`);
-    }
-    const settings = [`environment.name=${name}`, ...set.map((assignment) => `environment.${assignment}`)];
-    const text = 'model: { decoder: {} }';
-    const { environment: difficulty } = parseConfig({ name: 'env', text, set: settings, generated: true });
-    const codec = isInWords(difficulty) ? chatCodec(openChat(model ?? null)) : null;
-    const environment = createEnvironment(difficulty, codec);
+    const { environment, codec } = environmentByName(name, set, model ?? null);
     const read = codec === null ? symbolReader(environment) : (line: string) => codec.answer(line);
     await play(environment, environment.task(wholeNumber('instance', number), 'held_out'), read);
   },
@@ -52,6 +42,7 @@ export const env: CommandModule<object, Arguments> = {
 
 /** Turn by turn: an answer, improvements of it, an empty line when it shall stand. */
 async function play(environment: Environment, instance: unknown, read: (line: string) => Int32Array): Promise<void> {
+  await environment.prepare?.([instance]);
   const history: Attempt[] = [];
   let previous: Attempt | null = null;
   const say = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -93,13 +84,9 @@ async function play(environment: Environment, instance: unknown, read: (line: st
 
 /** Symbols as the environment shows them, separated by spaces. */
 function symbolReader(environment: Environment): (line: string) => Int32Array {
-  const ids = Array.from({ length: environment.vocabularySize }, (_, id) => id);
-  const symbols = new Map(ids.map((id) => [environment.show(Int32Array.of(id)).trim(), id]));
+  const symbols = symbolsOf(environment);
   return (line) =>
-    Int32Array.from(line.trim().split(/\s+/), (symbol) => {
-      const id = symbols.get(symbol);
-      if (id === undefined)
-        throw new UsageError(`"${symbol}" is no symbol here; there are: ${[...symbols.keys()].join(' ')}`);
-      return id;
+    readSymbols(line, symbols, (symbol) => {
+      throw new UsageError(`"${symbol}" is no symbol here; there are: ${[...symbols.keys()].join(' ')}`);
     });
 }

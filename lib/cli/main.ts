@@ -13,6 +13,7 @@ import { evaluateCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { inspect } from './inspect.ts';
 import { sample } from './sample.ts';
+import { serve } from './serve.ts';
 import { sft } from './sft.ts';
 import { study } from './study.ts';
 import { train } from './train.ts';
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
     .command(sft)
     .command(chat)
     .command(env)
+    .command(serve)
     .command(study)
     .command(inspect)
     .command(exportCommand)

@@ -52,6 +52,7 @@ export const sample: CommandModule<object, Arguments> = {
     const addon = await loadEngine();
     const environment = openEnvironment(config);
     const instance = environment.task(number, 'held_out');
+    await environment.prepare?.([instance]);
     const model = await openFolder(addon, path, { ...onDevice(config.model, args.device), base });
     const limits = { topK: 0, topP: 1, minP: 0, maxRunning: 1, pages: 0, prefillTokens: 2048 };
     if (!args.json) process.stdout.write(`${name}, held-out instance ${number}\n`);

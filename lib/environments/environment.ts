@@ -36,8 +36,8 @@ export interface Environment<Instance = unknown> {
   readonly promptTokens: number;
   /** Turns of an episode, at most; 1: one request, one answer. */
   readonly turns: number;
-  /** Whether references are perfect or only the best that is known. Default: perfect. */
-  readonly references?: 'perfect' | 'best known' | undefined;
+  /** Whether references are perfect, only the best that is known, or answers like any other. Default: perfect. */
+  readonly references?: 'perfect' | 'best known' | 'none' | undefined;
   /** What an episode is worth: the mean over its turns, or the quality of its last answer. Default: mean. */
   readonly episodeQuality?: EpisodeQuality | undefined;
   /** Which answer stands after steps of self-iteration at inference: the last one, or the best so far. Default: last. */
@@ -53,6 +53,11 @@ export interface Environment<Instance = unknown> {
   readonly levels: { readonly chance: number } & Readonly<Record<string, number>>;
   /** The instance of this number: always the same one; the two splits share none. */
   task(number: number, split: Split): Instance;
+  /**
+   * Fetches what the prompts of these instances need, where that cannot be had at once (from a server, say). Called before each
+   * batch of prompts, so it remembers what it has. Throws a `UserError` that says what to do.
+   */
+  readonly prepare?: ((instances: readonly Instance[]) => Promise<void>) | undefined;
   /** What makes the instance what it is: equal for equal content. */
   key(instance: Instance): string;
   /** Token ids of the request; self-iteration modes show the previous attempt at it and its feedback. */

@@ -1,7 +1,7 @@
 // Attempts in, verdicts out.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '../environments/environment.ts';
-import { UserError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import type { Attempt, Verdict } from '../types.ts';
 
 export interface Judged {
@@ -21,7 +21,8 @@ const ADVICE = 'put the verifier right and resume the run';
 
 /**
  * Asks the environment about an answer. The tokens are copied: they outlive the sampler's block. A verifier that throws or
- * does not come back has failed (no verdict, nothing learned); one that returns nonsense is a mistake and ends the run.
+ * does not come back has failed (no verdict, nothing learned); one that returns nonsense is a mistake and ends the run, and so is a
+ * `UsageError`: the configuration is wrong.
  */
 export async function judge(
   environment: Environment,
@@ -74,6 +75,7 @@ async function ask(
       done.abort();
     }
   } catch (error) {
+    if (error instanceof UsageError) throw error; // not the verifier's failure: no attempt of this run can be judged right
     return failed(error instanceof Error ? error.message : String(error));
   }
 }

@@ -42,6 +42,7 @@ export async function rollOut(
 ): Promise<Rollout> {
   const { samplesPerPrompt, firstSequence } = sampling;
   const instances = tasks.map(({ instance }) => environment.task(instance, 'train'));
+  await environment.prepare?.(instances);
   const prompts = tasks.map(({ mode, previous, history }, g) =>
     environment.prompt(instances[g], mode, previous, history),
   );

@@ -54,6 +54,7 @@ export async function* selfIterate(
   const keepsBest = environment.standing === 'best';
   const latest: (Attempt | null)[] = instances.map(() => null);
   const meanLogprobs = instances.map(() => 0);
+  await environment.prepare?.(instances);
   for (let k = 0; k <= steps; k++) {
     const open = [...instances.keys()].filter((i) => {
       const attempt = latest[i]!;

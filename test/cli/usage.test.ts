@@ -33,6 +33,9 @@ const CASES: readonly (readonly [readonly string[], RegExp])[] = [
     /--revise selectiv: expected always or selective \(did you mean "selective"\?\)/,
   ],
   [['eval', '.', '--revise', 'selective', '--revise-below', '0.5'], /--revise-below 0\.5: expected .* at most 0/],
+  [['serve'], /Missing required argument: environment/],
+  [['serve', '--environment', 'srt'], /no environment named "srt" \(did you mean "sort"\?\)/],
+  [['serve', '--environment', 'sort', '--sessions', '0'], /--sessions 0: expected a whole number of at least 1/],
   [['sample', '.', '--temperature', '-1'], /--temperature -1: expected a number of at least 0/],
 ];
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../lib/config/root.ts';
 
-const MAIN = join(packageRoot(), 'dist', 'lib', 'cli', 'main.js');
+export const MAIN = join(packageRoot(), 'dist', 'lib', 'cli', 'main.js');
 
 export interface Outcome {
   readonly code: number | null;

@@ -55,6 +55,7 @@ export interface TextTasks<Instance> {
   readonly stops?: readonly string[];
   task(number: number, split: Split): Instance;
   key(instance: Instance): string;
+  prepare?(instances: readonly Instance[]): Promise<void>;
   /** JSON schemas of functions for the chat template. Default: none. */
   tools?(instance: Instance): readonly unknown[] | null;
   /** The conversation that asks for an answer; `history` are the answers that stand from earlier turns. */
@@ -97,6 +98,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   readonly judging: Environment['judging'];
   readonly references: Environment['references'];
   readonly ended: Environment<Instance>['ended'];
+  readonly prepare: Environment<Instance>['prepare'];
   readonly #stops: readonly string[];
   readonly #tasks: TextTasks<Instance>;
   readonly #codec: TextCodec;
@@ -121,6 +123,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
     this.sizes = tasks.sizes;
     this.judging = tasks.judging;
     this.references = tasks.references;
+    this.prepare = tasks.prepare && ((instances) => tasks.prepare!(instances));
     this.ended =
       tasks.turns === 1
         ? undefined
@@ -140,6 +143,11 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
 
   prompt(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array {
     return this.#prompt(instance, mode, previous === null ? null : this.#read(previous), this.#past(history));
+  }
+
+  /** The conversation of a prompt, in words. */
+  messages(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Message[] {
+    return this.#tasks.messages(instance, mode, previous === null ? null : this.#read(previous), this.#past(history));
   }
 
   async judge(instance: Instance, answer: Int32Array, history: readonly Attempt[]): Promise<Verdict> {
