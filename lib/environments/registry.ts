@@ -5,6 +5,7 @@ import { colour } from './colour.ts';
 import { garble } from './garble.ts';
 import { math } from './math.ts';
 import { mlEngineering } from './ml-engineering.ts';
+import { openenv } from './openenv.ts';
 import { sort } from './sort.ts';
 import { toolUse } from './tool-use.ts';
 import { tune } from './tune.ts';
@@ -18,6 +19,7 @@ export const ENVIRONMENTS = {
   garble,
   math,
   ml_engineering: mlEngineering,
+  openenv,
   tool_use: toolUse,
 };
 

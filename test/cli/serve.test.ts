@@ -18,6 +18,12 @@ test('exit-rl serve: address, a session, Ctrl-C', async () => {
   const { code, stderr } = exitRl(['serve', '--environment', 'sort', '--port', new URL(address).port]);
   assert.equal(code, 1);
   assert.match(stderr, /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*; choose another host or port/);
+  // Another process plays there, and ends though its session is open.
+  const played = exitRl(['env', 'openenv', '--set', `url=${address}`, '--set', 'observationField=feedback'], {
+    input: '1 2 3 4 5\n\n',
+  });
+  assert.equal(played.code, 0, played.stderr);
+  assert.match(played.stdout, /quality \d\.\d{3}[\s\S]*the episode: \d\.\d{3}/);
   child.kill('SIGINT');
   assert.equal(await talk.closed, 1001);
   assert.deepEqual(await ended, [0, null]);
