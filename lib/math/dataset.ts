@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { tableFromIPC } from 'apache-arrow';
 import { UserError } from '../errors.ts';
-import { lastBoxed } from './extract.ts';
+import { lastBoxed } from './boxes.ts';
 import { readable } from './verify.ts';
 
 export interface Problem {
