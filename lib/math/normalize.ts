@@ -120,6 +120,7 @@ export function normalize(source: string): string {
     /\^?\s*\{?\s*\\(?:text|mathrm|textrm)\s*\{\s*(?:th|st|nd|rd)\s*\}\s*\}?|(?<=\d)\s?(?:th|st|nd|rd)\b/g,
     ' ',
   );
+  s = s.replace(/\\(begin|end)([pbvBV]?matrix)/g, '\\$1{$2}');
   // Thousands: 14{,}916 and 14,\!916 and 1\,000.
   s = s
     .replace(/\{\s*,\s*\}/g, ',')

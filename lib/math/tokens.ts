@@ -24,7 +24,7 @@ const THOUSANDS = /(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+)(?![\d])(?:\.\d+)?/y
 const NUMBER = /(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![a-zA-Z\d]))?|\d+\.(?!\d)/y;
 const REPEATING = /(\d*\.\d*)\s*(?:\\overline|\\dot)\s*\{?(\d+)\}?|(\d*\.\d*)\((\d+)\)/y;
 /** Digits that are letters, too: A5_{11}, \text{A5}_{11}. */
-const BASED = /(?:\\(?:text|mathrm)\{)?([0-9A-F]*\d[0-9A-F]*|[A-F]+)\}?(?=_\{?1[1-6](?!\d))/y;
+const BASED = /(?:\\(?:text|mathrm)\{)?(?=[A-F]{0,40}\d)([0-9A-F]{1,40})\}?(?=_\{?1[1-6](?!\d))/y;
 const TEXT = /\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mbox|hbox)\s*\{/y;
 const COMMAND = /\\(?:[a-zA-Z]+|[^a-zA-Z\s])/y;
 const WORD = /[a-zA-Z]{2,}(?:[-'][a-zA-Z]+)*/y;
