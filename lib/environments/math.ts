@@ -80,7 +80,7 @@ class MathTasks implements TextTasks<Problem> {
     }
     const draw = (random: Random) => MAKERS[random.pick(this.#settings.kinds)](random, this.#settings.most);
     const { problem, answer } = drawInSplit(this.name, number, split, draw, ({ numbers }) => numbers);
-    return { id: String(number), problem, answer };
+    return { id: String(number), problem, answer, source: 'made' };
   }
 
   key({ problem }: Problem): string {
