@@ -27,7 +27,7 @@ export interface Dataset {
 }
 
 /**
- * Reads .jsonl, .json (an array) or .arrow. Rows without an answer, with one that cannot be read, and repeated problems are left out
+ * Reads .jsonl, .json (an array), .arrow or .parquet. Rows without an answer, with one that cannot be read, and repeated problems are left out
  * and listed; a broken line is an error that names file and line.
  */
 export function readProblems(file: string): Dataset {

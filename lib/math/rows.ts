@@ -1,6 +1,8 @@
-// Rows of a file: JSON lines, a JSON array, or Arrow.
+// Rows of a file: JSON lines, a JSON array, Arrow or Parquet.
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { tableFromIPC } from 'apache-arrow';
 import { UserError } from '../errors.ts';
 
@@ -22,9 +24,7 @@ export function rowsOf(file: string): PlacedRow[] {
     throw new UserError(`${file}: ${(error as Error).message}`);
   }
   if (name.endsWith('.arrow')) return arrowRows(file, bytes);
-  if (name.endsWith('.parquet')) {
-    throw new UserError(`${file}: Parquet is not read; convert it to .jsonl or .arrow`);
-  }
+  if (name.endsWith('.parquet')) return parquetRows(file);
   const text = bytes.toString('utf8').replace(/^\ufeff/, '');
   if (text.trimStart().startsWith('[')) {
     const list = parsed(text, file) as unknown[];
@@ -46,6 +46,24 @@ function arrowRows(file: string, bytes: Buffer): PlacedRow[] {
   } catch (error) {
     throw new UserError(`${file}: not an Arrow file: ${(error as Error).message}`);
   }
+}
+
+const PARQUET_ROWS = fileURLToPath(new URL('./parquet-rows.js', import.meta.url));
+/** Of the JSON that a file becomes. */
+const MOST_BYTES = 2 ** 30;
+
+function parquetRows(file: string): PlacedRow[] {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [PARQUET_ROWS, file], {
+    encoding: 'utf8',
+    maxBuffer: MOST_BYTES,
+  });
+  if (error !== undefined) throw new UserError(`${file}: cannot be read as Parquet: ${error.message}`);
+  if (status !== 0) {
+    const reason = /^\w*Error: (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().slice(-200);
+    throw new UserError(`${file}: cannot be read as Parquet: ${reason}`);
+  }
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return lines.map((line, i) => ({ row: JSON.parse(line) as Row, where: `${basename(file)}:${i + 1}` }));
 }
 
 function parsed(text: string, where: string): unknown {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { tableFromArrays, tableToIPC } from 'apache-arrow';
 import { readProblems } from '../../../lib/math/dataset.ts';
+import { FIXTURES } from '../../support/golden.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'exit-rl-test-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,6 +72,25 @@ test('JSON arrays and Arrow files hold the same', () => {
       file,
     );
   }
+});
+
+// Written with pyarrow 25: three rows, an answer longer than a double holds, integers of 64 bits beside it.
+test('Parquet files, compressed as they usually are', () => {
+  for (const compression of ['snappy', 'zstd']) {
+    const file = path.join(FIXTURES, '../parquet', `problems.${compression}.parquet`);
+    assert.deepEqual(
+      readProblems(file).problems.map(({ problem, answer }) => [problem, answer]),
+      [
+        ['a?', '1'],
+        ['b?', '\\pi'],
+        ['c?', '12345678901234567890'],
+      ],
+    );
+  }
+  assert.throws(
+    () => readProblems(write('no.parquet', 'nothing of the kind')),
+    /no\.parquet: cannot be read as Parquet: /,
+  );
 });
 
 test('a broken line is an error with its number; rows without an answer and repeated ones are left out and listed', () => {
