@@ -15,6 +15,8 @@ import { load1GB } from './load.ts';
 import { lora } from './lora.ts';
 import { ops } from './ops.ts';
 import { revise } from './revise.ts';
+import { rewards } from './rewards.ts';
+
 import { sandbox } from './sandbox.ts';
 import { addon } from './support/engine.ts';
 import type { BenchOptions } from './support/options.ts';
@@ -35,6 +37,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchOptions) => Promise<Rep
   load: load1GB,
   tokenizer,
   sandbox,
+  rewards,
 };
 
 /** Need a card: run only when named. */

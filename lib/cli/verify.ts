@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { UsageError, UserError } from '../errors.ts';
-import { type Verification, verify } from '../math/verify.ts';
+import { PLACES, type Verification, verify } from '../math/verify.ts';
 import { declare } from './options.ts';
 
 interface Arguments {
@@ -58,11 +58,6 @@ function explained({ status, gold, answer, reason }: Verification): string {
     what === null ? '(nothing)' : `${what.text}   (${PLACES[what.place]})`;
   return `gold     ${shown(gold)}\nanswer   ${shown(answer)}\n${status.padEnd(8)} ${reason}\n`;
 }
-
-const PLACES = {
-  ...{ boxed: 'in \\boxed{}', marked: 'behind ####', stated: 'behind "the answer is"', whole: 'the whole text' },
-  ...{ formula: 'the last formula', number: 'the last number' },
-} as const;
 
 function readPairs(file: string): { gold: string; answer: string }[] {
   let text: string;

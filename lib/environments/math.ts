@@ -29,7 +29,7 @@ const settings = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe('Folder with problems (.jsonl, .json, .arrow); null: made problems'),
+    .describe('Folder with problems (.jsonl, .json, .arrow, .parquet); null: made problems'),
   train: files.describe('Files of the folder to train on; null: those whose name has "train" in it, or a share of all'),
   test: files.describe('Files of the folder to evaluate on; null: the others, or a share of all'),
   kinds: z
@@ -80,7 +80,7 @@ class MathTasks implements TextTasks<Problem> {
     }
     const draw = (random: Random) => MAKERS[random.pick(this.#settings.kinds)](random, this.#settings.most);
     const { problem, answer } = drawInSplit(this.name, number, split, draw, ({ numbers }) => numbers);
-    return { id: String(number), problem, answer };
+    return { id: String(number), problem, answer, source: 'made' };
   }
 
   key({ problem }: Problem): string {
@@ -133,13 +133,13 @@ function readSplits(folder: string, { train, test }: Pick<Settings, 'train' | 't
   let names: string[];
   try {
     names = readdirSync(folder)
-      .filter((name) => /\.(?:jsonl|json|arrow)$/.test(name))
+      .filter((name) => /\.(?:jsonl|json|arrow|parquet)$/.test(name))
       .sort();
   } catch (error) {
     throw new UserError(`environment.data ${folder}: ${(error as Error).message}`);
   }
   if (names.length === 0 && train === null)
-    throw new UserError(`environment.data ${folder}: no .jsonl, .json or .arrow file in it`);
+    throw new UserError(`environment.data ${folder}: no .jsonl, .json, .arrow or .parquet file in it`);
   const read = (list: readonly string[]): Problem[] =>
     list.flatMap((name) => reported(join(folder, name), readProblems(join(folder, name))));
   const trained = train ?? names.filter((name) => /train/i.test(name) && !test?.includes(name));

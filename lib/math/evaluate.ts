@@ -17,6 +17,7 @@ import {
 import { exact } from './exact.ts';
 import type { Budget } from './limits.ts';
 import type { Node } from './node.ts';
+import { fingerprint } from './points.ts';
 import { toNumber } from './rational.ts';
 
 export type Point = (symbol: string) => number;
@@ -84,13 +85,22 @@ const MOST_TERMS = 2000;
 
 function series(node: Node & { kind: 'series' }, at: Point, budget: Budget): Complex {
   const [from, to] = [evaluate(node.from, at, budget).re, evaluate(node.to, at, budget).re];
-  if (!Number.isInteger(from) || !Number.isInteger(to) || to - from > MOST_TERMS) return NOTHING;
+  if (!Number.isInteger(from) || !Number.isInteger(to)) return unevaluated(node, [from, to], at, budget);
+  if (to - from > MOST_TERMS) return NOTHING;
   let total = complex(node.name === 'sum' ? 0 : 1);
   for (let k = from; k <= to; k++) {
     const value = evaluate(node.of, (symbol) => (symbol === node.index ? k : at(symbol)), budget);
     total = node.name === 'sum' ? plus(total, value) : times(total, value);
   }
   return total;
+}
+
+/** A sum up to n has a value of its own, which an equal sum has, too: one made from its bounds and its term at two points. */
+function unevaluated(node: Node & { kind: 'series' }, bounds: readonly number[], at: Point, budget: Budget): Complex {
+  const terms = [0.71, 2.37].map((k) =>
+    evaluate(node.of, (symbol) => (symbol === node.index ? k : at(symbol)), budget),
+  );
+  return complex(1 + fingerprint(node.name, ...bounds, ...terms.flatMap(({ re, im }) => [re, im])));
 }
 
 /** In degrees where it says so. */
@@ -181,7 +191,7 @@ function callOf(name: string, args: readonly Node[], of: (node: Node) => Complex
 /** x! for real x, by Lanczos' approximation (g = 7). */
 function gammaOfNext(x: number): number {
   if (x < 0) return Number.NaN;
-  if (x > 170) return Number.POSITIVE_INFINITY;
+  if (x > 170) return Number.NaN; // too large: unknown, not infinite
   let sum = LANCZOS[0]!;
   for (let i = 1; i < LANCZOS.length; i++) sum += LANCZOS[i]! / (x + i);
   const t = x + 7.5;

@@ -17,9 +17,22 @@ export class Unreadable extends Error {
   override readonly name = 'Unreadable';
 }
 
-/** Counts steps; shared by all that one comparison does. */
+/** What a comparison may be told. */
+export interface Settings {
+  /** Decimals to which numbers are compared, where one of them is written with a point and so perhaps rounded. */
+  readonly decimals: number;
+  /** Whether an inequality may answer for a set: off, because it may only repeat the question. */
+  readonly relationForSet: boolean;
+}
+
+/** Counts steps; shared by all that one comparison does, as its settings are. */
 export class Budget {
+  readonly settings: Settings;
   #left = STEPS;
+
+  constructor(settings: Partial<Settings> = {}) {
+    this.settings = { decimals: 6, relationForSet: false, ...settings };
+  }
 
   spend(steps = 1): void {
     this.#left -= steps;

@@ -82,13 +82,28 @@ const UNICODE: Readonly<Record<string, string>> = {
   },
 };
 
+const commands = (names: string): string => `\\\\(?:${names.trim().split(/\s+/).join('|')})(?![a-zA-Z])`;
+
 /** Commands that only change the look of what follows. */
-const STYLES =
-  /\\(?:displaystyle|textstyle|scriptstyle|scriptscriptstyle|limits|nolimits|mathstrut|strut|bigl|bigr|Bigl|Bigr|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|left|right|middle|rm|bf|it|hfill|noindent|centering|large|Large|small)(?![a-zA-Z])\s*\.?/g;
-const SPACES =
-  /\\(?:quad|qquad|enspace|thinspace|,|;|:|!|>|\s)|\\hspace\{[^{}]*\}|\\phantom(?:\{[^{}]*\}|(?![a-zA-Z]))|\\(?:triangle|angle)(?![a-zA-Z])|~/g;
-const FONTS =
-  /\\(?:mathbf|mathit|mathsf|mathtt|mathcal|boldsymbol|bm|vec|hat|bar|widehat|mathop|operatorname\*?|ensuremath|mathord|mathrel)(?![a-zA-Z])\s*/g;
+const STYLES = new RegExp(
+  `${commands(`
+    displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits mathstrut strut bigl bigr Bigl Bigr biggl biggr Biggl Biggr
+    big Big bigg Bigg left right middle rm bf it hfill noindent centering large Large small`)}\\s*\\.?`,
+  'g',
+);
+const SPACES = new RegExp(
+  [
+    /\\(?:quad|qquad|enspace|thinspace|,|;|:|!|>|\s)/.source,
+    /\\hspace\{[^{}]*\}|\\phantom(?:\{[^{}]*\}|(?![a-zA-Z]))|~/.source,
+    commands('triangle angle'),
+  ].join('|'),
+  'g',
+);
+const FONTS = new RegExp(
+  `${commands(`
+    mathbf mathit mathsf mathtt mathcal boldsymbol bm vec hat bar widehat mathop operatorname\\*? ensuremath mathord mathrel`)}\\s*`,
+  'g',
+);
 
 /** Full-width digits and letters as plain ones. */
 const narrow = (text: string): string =>
@@ -105,6 +120,7 @@ export function normalize(source: string): string {
     /\^?\s*\{?\s*\\(?:text|mathrm|textrm)\s*\{\s*(?:th|st|nd|rd)\s*\}\s*\}?|(?<=\d)\s?(?:th|st|nd|rd)\b/g,
     ' ',
   );
+  s = s.replace(/\\(begin|end)([pbvBV]?matrix)/g, '\\$1{$2}');
   // Thousands: 14{,}916 and 14,\!916 and 1\,000.
   s = s
     .replace(/\{\s*,\s*\}/g, ',')
@@ -137,7 +153,9 @@ export function normalize(source: string): string {
     .replace(/\^\s*\{?\s*\\(?:circ|degree)\s*\}?|\\degree(?![a-zA-Z])/g, '^\\circ ')
     .replace(/\\(?:infin|infinity)(?![a-zA-Z])/g, '\\infty');
   s = s.replace(/\\(?:color|textcolor)\{[^{}]*\}/g, ' ').replace(/\\(?:label|tag\*?)\{[^{}]*\}/g, ' ');
-  s = s.replace(/\\(?:ldots|dots|cdots|dotsc)(?![a-zA-Z])/g, '\\ldots');
+  s = s.replace(/\\(?:ldots|dots|cdots|dotsc)(?![a-zA-Z])|\.{3,}/g, '\\ldots ');
+  // (1, 2)or(2, 1), x=1orx=2
+  s = s.replace(/(?<=[\d)\]}])(or|and)(?=[([{\d\\-]|[a-zA-Z](?![a-z]))/g, ' $1 ');
   s = s
     .replace(/\\(?:fbox|boxed)(?![a-zA-Z])/g, ' ')
     .replace(/\\mathbb\s*([A-Z])/g, '\\mathbb{$1}')

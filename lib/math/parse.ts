@@ -2,8 +2,8 @@
 import { atomOf, startsAtom } from './atoms.ts';
 import { Budget, DEEPEST, TooMuchWork, Unreadable } from './limits.ts';
 import { call, type Node, negative, type RelationOperator, text } from './node.ts';
+import { mixedNumber, prime, productOf, quotientOf, sumOf } from './build.ts';
 import { normalize } from './normalize.ts';
-import { equal, ONE } from './rational.ts';
 import { type Token, tokenize } from './tokens.ts';
 
 const RELATIONS: Readonly<Record<string, RelationOperator>> = Object.assign(Object.create(null), {
@@ -16,6 +16,7 @@ const RELATIONS: Readonly<Record<string, RelationOperator>> = Object.assign(Obje
     '\\implies': '=',
     '\\Rightarrow': '=',
     '\\sim': '~',
+    ...{ '\\simeq': '~', '\\cong': '~', '\\iff': '=', '≈': '~' },
     ':=': '=',
   },
 });
@@ -67,21 +68,33 @@ export class Parser {
     return result;
   }
 
-  /** Items between separators, up to a token that is none. */
+  /** Items between separators, up to a token that is none. Where there are semicolons, commas only separate within a group. */
   items(): Node[] {
-    const items: Node[] = [];
+    const groups: Node[][] = [[]];
+    let commas = false;
     for (let more = true; more; ) {
-      this.#skipSeparators();
+      if (this.#skipSeparators() && groups.at(-1)!.length > 0) groups.push([]);
       if (this.next === undefined || this.is(')', ']', '}', '\\}')) break;
-      items.push(this.relation());
+      groups.at(-1)!.push(this.relation());
       this.#skipUnits();
       more = this.next?.type === 'separator';
+      commas ||= more && this.next!.text !== ';';
     }
-    return items;
+    if (!commas) return groups.flat();
+    return groups
+      .filter((group) => group.length > 0)
+      .flatMap((group) =>
+        groups.length === 1 || group.length === 1
+          ? group
+          : [{ kind: 'bracketed', open: '(', close: ')', items: group }],
+      );
   }
 
-  #skipSeparators(): void {
-    while (this.next?.type === 'separator') this.take();
+  /** Whether a semicolon was among them. */
+  #skipSeparators(): boolean {
+    let semicolon = false;
+    while (this.next?.type === 'separator') semicolon = this.take().text === ';' || semicolon;
+    return semicolon;
   }
 
   relation(): Node {
@@ -107,7 +120,7 @@ export class Parser {
   /** 3 : 4, and the time 8:34. */
   #ratio(): Node {
     let left = this.setExpression();
-    while (this.bars === 0 && this.is(':') && this.peek(1)?.type === 'number') {
+    while (this.bars === 0 && this.is(':')) {
       this.take();
       left = { kind: 'quotient', top: left, bottom: this.setExpression() };
     }
@@ -148,7 +161,9 @@ export class Parser {
     for (;;) {
       this.budget.spend();
       if (this.accept('*', '\\cdot', '\\times', '\\ast')) left = productOf(left, this.signed());
-      else if (this.accept('/', '\\div')) left = { kind: 'quotient', top: left, bottom: this.signed() };
+      else if (this.accept('/', '\\div')) left = quotientOf(left, this.signed());
+      else if (this.accept('\\pmod'))
+        atomOf(this); // a remark
       else if (this.accept('\\mod', '\\bmod')) left = call('mod', left, this.signed());
       else if (startsAtom(this)) left = this.#beside(left);
       else return left;
@@ -165,18 +180,24 @@ export class Parser {
   /** Two factors without a sign between them, or the whole and the fraction of a mixed number. */
   #beside(left: Node): Node {
     const { next } = this;
-    const whole = left.kind === 'number' && !left.decimal && equal({ n: left.value.d, d: 1n }, ONE);
+    const whole = left.kind === 'number' && !left.decimal && left.value.d === 1n && !this.#closed;
     if (next?.type === 'number' || next?.type === 'repeating') {
-      const fraction = whole && next.space && this.peek(1)?.text === '/' && this.peek(2)?.type === 'number';
-      if (!fraction) throw new Unreadable('numbers side by side');
+      const fraction = next.gap === 'space' && this.peek(1)?.text === '/' && this.peek(2)?.type === 'number';
+      if (!whole || !fraction) throw new Unreadable('numbers side by side');
       const top = this.power();
       this.take();
-      return sumOf(left, { kind: 'quotient', top, bottom: this.power() });
+      const mixed = mixedNumber(left, quotientOf(top, this.power()));
+      if (mixed === null) throw new Unreadable('a mixed number whose fraction is not below 1');
+      return this.#postfix(mixed);
     }
     const isFraction = whole && this.is('\\frac');
     const right = this.power();
-    const numbers = right.kind === 'quotient' && right.top.kind === 'number' && right.bottom.kind === 'number';
-    return isFraction && numbers ? sumOf(left, right) : productOf(left, right);
+    return (isFraction ? mixedNumber(left, right) : null) ?? productOf(left, right);
+  }
+
+  /** Whether the token before closed a bracket: (2) 1/3 is no mixed number. */
+  get #closed(): boolean {
+    return this.#tokens[this.#at - 1]?.text === ')';
   }
 
   power(): Node {
@@ -237,23 +258,12 @@ export class Parser {
   }
 }
 
-const prime = (node: Node): Node => (node.kind === 'symbol' ? { kind: 'symbol', name: `${node.name}'` } : node);
-
-const sumOf = (left: Node, right: Node): Node => ({
-  kind: 'sum',
-  terms: left.kind === 'sum' ? [...left.terms, right] : [left, right],
-});
-const productOf = (left: Node, right: Node): Node => ({
-  kind: 'product',
-  factors: left.kind === 'product' ? [...left.factors, right] : [left, right],
-});
-
 /** Reads an answer. Throws `Unreadable` where it is neither mathematics nor words, `TooMuchWork` where it is too large. */
 export function parse(source: string, budget = new Budget()): Node {
   const cleaned = normalize(source)
     .replace(/^(?:\\\$|\$)\s*(?=[\d.-])/, '')
     .replace(/(\d)\s*(?:\\\$|\$)$/, '$1')
-    .replace(/[.,;:]+\s*$/, '')
+    .replace(/(?<!\.)[.,;:]\s*$/, '')
     .replace(/^(?:[:=,]|\\approx(?![a-zA-Z])|\.(?!\d))\s*/, '')
     .trim();
   if (cleaned === '') throw new Unreadable('it is empty');
@@ -267,7 +277,7 @@ export function parse(source: string, budget = new Budget()): Node {
   return items.length === 1 ? items[0]! : { kind: 'list', items, braces: false };
 }
 
-/** Text where there are words and no mathematics. */
+/** Text where there are words and no mathematics; a list of texts where commas are between them. */
 function wordsOf(tokens: readonly Token[], source: string): Node | null {
   const mathematics = tokens.some(({ type }) => type === 'number' || type === 'repeating');
   const words = tokens.filter(({ type }) => type === 'word' || type === 'unit');
@@ -276,7 +286,11 @@ function wordsOf(tokens: readonly Token[], source: string): Node | null {
     ({ type, text: t }) => type !== 'command' && !(type === 'operator' && /[=<>+*/^_|]/.test(t)),
   );
   if (!plain) return null;
-  return text(plainText(source));
+  const whole = plainText(source);
+  const items = whole.split(/\s*[,;]\s*(?:and |or )?|\s+(?:and|or)\s+/).filter((item) => item !== '');
+  // Short items: names or letters. Longer ones are a sentence.
+  if (items.length < 2 || items.some((item) => item.split(' ').length > 2)) return text(whole);
+  return { kind: 'list', items: items.map(text), braces: false };
 }
 
 /** Words alone: no commands, no punctuation around them. */

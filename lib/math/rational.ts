@@ -69,12 +69,15 @@ function integerRoot(x: bigint, degree: number): bigint | null {
 
 const bitLength = (x: bigint): number => (x < 0n ? -x : x).toString(2).length;
 
-/** A decimal: 12.5, 1e-3. Null for an exponent beyond 400. */
+/** Decimal digits beyond which a number is not read. */
+const MOST_DIGITS = 1200;
+
+/** A decimal: 12.5, 1e-3. Null for more digits than an answer has, or an exponent beyond 400. */
 export function fromDecimal(text: string): Rational | null {
   const [mantissa, exponentText = '0'] = text.toLowerCase().split('e');
   const [whole, fraction = ''] = mantissa!.split('.');
   const exponent = Number(exponentText);
-  if (Math.abs(exponent) > 400) return null;
+  if (Math.abs(exponent) > 400 || mantissa!.length > MOST_DIGITS) return null;
   const digits = BigInt(`${whole}${fraction}` || '0');
   const shift = exponent - fraction.length;
   return shift >= 0 ? rational(digits * 10n ** BigInt(shift)) : rational(digits, 10n ** BigInt(-shift));

@@ -2,24 +2,29 @@
 import { type Budget, LONGEST, TooMuchWork } from './limits.ts';
 import { FUNCTIONS, UNITS } from './words.ts';
 
+/** What stands before a token. */
+export type Gap = 'none' | 'space' | 'line';
+
 export type Token =
-  | { readonly type: 'number'; readonly text: string; readonly space: boolean }
+  | { readonly type: 'number'; readonly text: string; readonly gap: Gap }
   /** A repeating decimal: 0.1(6) is whole 0.1, repeated 6. */
-  | { readonly type: 'repeating'; readonly text: string; readonly repeated: string; readonly space: boolean }
-  | { readonly type: 'letter'; readonly text: string; readonly space: boolean }
-  | { readonly type: 'command'; readonly text: string; readonly space: boolean }
+  | { readonly type: 'repeating'; readonly text: string; readonly repeated: string; readonly gap: Gap }
+  | { readonly type: 'letter'; readonly text: string; readonly gap: Gap }
+  | { readonly type: 'command'; readonly text: string; readonly gap: Gap }
   /** Words: of \text{}, or plain ones that are no letters side by side. */
-  | { readonly type: 'word'; readonly text: string; readonly space: boolean }
-  | { readonly type: 'unit'; readonly text: string; readonly space: boolean }
+  | { readonly type: 'word'; readonly text: string; readonly gap: Gap }
+  | { readonly type: 'unit'; readonly text: string; readonly gap: Gap }
   /** Between items: , ; and or */
-  | { readonly type: 'separator'; readonly text: string; readonly space: boolean }
-  | { readonly type: 'operator'; readonly text: string; readonly space: boolean };
+  | { readonly type: 'separator'; readonly text: string; readonly gap: Gap }
+  | { readonly type: 'operator'; readonly text: string; readonly gap: Gap };
 
 const OPENING = ['(', '[', '{', '\\{'];
 const CLOSING = [')', ']', '}', '\\}'];
 const THOUSANDS = /(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+)(?![\d])(?:\.\d+)?/y;
 const NUMBER = /(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![a-zA-Z\d]))?|\d+\.(?!\d)/y;
 const REPEATING = /(\d*\.\d*)\s*(?:\\overline|\\dot)\s*\{?(\d+)\}?|(\d*\.\d*)\((\d+)\)/y;
+/** Digits that are letters, too: A5_{11}, \text{A5}_{11}. */
+const BASED = /(?:\\(?:text|mathrm)\{)?(?=[A-F]{0,40}\d)([0-9A-F]{1,40})\}?(?=_\{?1[1-6](?!\d))/y;
 const TEXT = /\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mbox|hbox)\s*\{/y;
 const COMMAND = /\\(?:[a-zA-Z]+|[^a-zA-Z\s])/y;
 const WORD = /[a-zA-Z]{2,}(?:[-'][a-zA-Z]+)*/y;
@@ -38,26 +43,31 @@ export function tokenize(source: string, budget: Budget): Token[] {
   const tokens: Token[] = [];
   let at = 0;
   let depth = 0;
-  let space = false;
+  let gap = 'none' as Gap;
   const push = (type: Token['type'], text: string, length: number): void => {
-    tokens.push({ type, text, space } as Token);
+    tokens.push({ type, text, gap } as Token);
     at += length;
-    space = false;
+    gap = 'none';
   };
   while (at < source.length) {
     budget.spend();
     const c = source[at]!;
     if (/\s/.test(c)) {
-      space = true;
+      gap = c === '\n' || gap === 'line' ? 'line' : 'space';
       at++;
       continue;
     }
     const repeating = match(REPEATING, source, at);
     if (repeating) {
       const [whole, before, digits, beforeToo, digitsToo] = repeating;
-      tokens.push({ type: 'repeating', text: before ?? beforeToo!, repeated: digits ?? digitsToo!, space });
-      space = false;
+      tokens.push({ type: 'repeating', text: before ?? beforeToo!, repeated: digits ?? digitsToo!, gap });
+      gap = 'none';
       at += whole.length;
+      continue;
+    }
+    const based = match(BASED, source, at);
+    if (based) {
+      push('number', based[1]!, based[0].length);
       continue;
     }
     const numeral = (depth === 0 && match(THOUSANDS, source, at)) || match(NUMBER, source, at);
@@ -68,7 +78,11 @@ export function tokenize(source: string, budget: Budget): Token[] {
     if (match(TEXT, source, at)) {
       const open = source.indexOf('{', at);
       const close = closingBrace(source, open);
-      pushText(source.slice(open + 1, close), close + 1 - at);
+      const content = source.slice(open + 1, close);
+      // \mathrm{e} is the number; \text{e} is a word, and \mathrm{m} a unit.
+      if (source.startsWith('\\mathrm', at) && /^\s*[ei]\s*$/.test(content)) {
+        push('letter', content.trim(), close + 1 - at);
+      } else pushText(content, close + 1 - at);
       continue;
     }
     const word = match(WORD, source, at);

@@ -1,10 +1,10 @@
 // Is this answer the right one? Says why.
 import { compare } from './compare.ts';
-import { type Candidate, candidates, type Extraction } from './extract.ts';
-import { Budget, TooMuchWork, Unreadable } from './limits.ts';
-import { type Node, text } from './node.ts';
+import { describe } from './describe.ts';
+import { type Candidate, candidates, type Place } from './extract.ts';
+import { Budget, LONGEST, TooMuchWork } from './limits.ts';
 import { normalize } from './normalize.ts';
-import { parse, plainText } from './parse.ts';
+import { type Reading, read, readGold } from './readings.ts';
 
 /**
  * equal, different: decided. no answer: nothing was found in the text. unreadable gold: the gold answer is at fault, nothing can be said
@@ -18,66 +18,64 @@ export interface Verification {
   /** What was taken as the answer, and from where; null: nothing. */
   readonly gold: Candidate | null;
   readonly answer: Candidate | null;
-  /** What decided, in words. */
+  /** What was found, how it was read and which rule decided, in words. */
   readonly reason: string;
 }
 
 export interface VerifyOptions {
-  /** How the answer is looked for. Default: lenient, as the gold answer always is; rewards want strict. */
-  readonly extraction?: Extraction;
-}
-
-interface Reading {
-  readonly candidate: Candidate;
-  /** What it may mean, the likeliest first. */
-  readonly nodes: readonly Node[];
+  /**
+   * Where the answer may be. strict: \boxed{}, "#### ", "the answer is", or nothing but the answer; for rewards. lenient (default): also
+   * the last formula or number.
+   */
+  readonly extraction?: 'strict' | 'lenient';
+  /** Decimals to which numbers are compared where one is written with a point. Default: 6. */
+  readonly decimals?: number;
+  /** Whether -2 < x < 7 may answer for (-2, 7). Default: no, since it may only repeat the question. The reverse is always right. */
+  readonly relationForSet?: boolean;
 }
 
 /** Compares the answer in a text with the gold answer. Never throws and ends within milliseconds, whatever it is given. */
-export function verify(gold: string, answer: string, { extraction = 'lenient' }: VerifyOptions = {}): Verification {
-  const decide = (
-    status: VerifyStatus,
-    reason: string,
-    found: { gold?: Candidate | null; answer?: Candidate | null } = {},
-  ): Verification => ({
-    status,
-    equal: status === 'equal',
-    gold: found.gold ?? null,
-    answer: found.answer ?? null,
-    reason,
-  });
+export function verify(
+  gold: string,
+  answer: string,
+  { extraction = 'lenient', decimals = 6, relationForSet = false }: VerifyOptions = {},
+): Verification {
   let wanted: Reading | null = null;
   let given: Reading | null = null;
+  const decide = (
+    status: VerifyStatus,
+    rule: string,
+    found: Candidate | null = given?.candidate ?? null,
+  ): Verification => ({
+    ...{ status, equal: status === 'equal', gold: wanted?.candidate ?? null, answer: found },
+    reason: [...said('The gold answer', wanted), ...said('The answer', given), `${capital(rule)}.`].join(' '),
+  });
   try {
-    const budget = new Budget();
+    const budget = new Budget({ decimals, relationForSet });
     wanted = readGold(gold, budget);
-    if (wanted === null) return decide('unreadable gold', 'the gold answer cannot be read as mathematics or words');
-    const all = candidates(answer, extraction);
-    if (all.length === 0) return decide('no answer', 'no answer was found in the text', { gold: wanted.candidate });
-    const literal = all.find(
-      ({ text: own }) => letters(own) !== '' && letters(own) === letters(wanted!.candidate.text),
-    );
-    if (literal === all[0]) {
-      return decide('equal', 'the same text', { gold: wanted.candidate, answer: literal! });
+    const found = candidates(answer, extraction);
+    if (wanted === null) {
+      const alike = found.length > 0 && sameLetters(gold, found[0]!.text);
+      if (alike) return decide('equal', 'both are the same text, though it cannot be read', found[0]!);
+      return decide('unreadable gold', 'the gold answer cannot be read as mathematics or words');
     }
-    given = read(answer, extraction, budget);
-    if (given === null)
-      return decide('no answer', 'what was found cannot be read', { gold: wanted.candidate, answer: all[0]! });
-    const pair = { gold: wanted.candidate, answer: given.candidate };
-    let reason = '';
+    if (found.length === 0) return decide('no answer', 'no answer was found in the text');
+    if (sameLetters(wanted.candidate.text, found[0]!.text)) return decide('equal', 'both are the same text', found[0]!);
+    given = read(found, extraction, budget);
+    if (given === null) return decide('no answer', 'what was found cannot be read', found[0]!);
+    let rule = '';
     for (const g of wanted.nodes) {
       for (const a of given.nodes) {
         const verdict = compare(g, a, budget);
-        if (verdict.equal) return decide('equal', verdict.rule, pair);
-        reason ||= verdict.rule;
+        if (verdict.equal) return decide('equal', verdict.rule);
+        rule ||= verdict.rule;
       }
     }
-    return decide('different', reason, pair);
+    return decide('different', rule);
   } catch (error) {
-    const found = { gold: wanted?.candidate ?? null, answer: given?.candidate ?? null };
-    if (error instanceof TooMuchWork) return decide('undecided', error.message, found);
+    if (error instanceof TooMuchWork) return decide('undecided', error.message);
     // A mistake of ours: nothing is known about the answer.
-    return decide('undecided', `the verifier failed: ${(error as Error).message}`, found);
+    return decide('undecided', `the verifier failed: ${(error as Error).message}`);
   }
 }
 
@@ -90,55 +88,27 @@ export function readable(gold: string): boolean {
   }
 }
 
-/** A gold answer is short: where it cannot be read, its last number is not the answer. */
-function readGold(source: string, budget: Budget): Reading | null {
-  const reading = read(source, 'lenient', budget);
-  if (reading?.candidate.place !== 'number' || source.length > 80 || /[a-z]{2,} [a-z]{2,} /i.test(source))
-    return reading;
-  return { candidate: { place: 'whole', text: source.trim() }, nodes: [text(plainText(normalize(source)))] };
+/** Places in words. */
+export const PLACES: Readonly<Record<Place, string>> = {
+  ...{ boxed: 'in \\boxed{}', marked: 'behind ####', stated: 'behind "the answer is"', whole: 'the whole text' },
+  ...{ formula: 'the last formula', number: 'the last number' },
+};
+
+function said(who: string, reading: Reading | null): string[] {
+  if (reading === null) return [];
+  return [`${who} (${PLACES[reading.candidate.place]}) is read as ${reading.nodes.map(describe).join(', or ')}.`];
 }
 
-function read(source: string, extraction: Extraction, budget: Budget): Reading | null {
-  for (const candidate of candidates(source, extraction)) {
-    try {
-      const nodes = readings(candidate, budget);
-      if (candidate.place === 'whole' && extraction === 'strict' && isProse(nodes[0]!)) continue;
-      if (nodes.length > 0) return { candidate, nodes };
-    } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-    }
-  }
-  return null;
+const capital = (rule: string): string => rule.charAt(0).toUpperCase() + rule.slice(1);
+
+/** Whether nothing differs but look and spaces. */
+function sameLetters(x: string, y: string): boolean {
+  if (x.length > LONGEST || y.length > LONGEST) return false;
+  const letters = lettersOf(x);
+  return letters !== '' && letters === lettersOf(y);
 }
 
-/** Words that nobody marked as the answer: at most a few of them can be one. */
-const isProse = (node: Node): boolean => node.kind === 'text' && node.text.split(' ').length > 4;
-
-const DECIMAL_COMMA = /^(-?\s*)(0|\d{2,}|\d(?=,\d\d))\s*,\s*(\d+)(.*)$/;
-
-function readings({ text: source, place }: Candidate, budget: Budget): Node[] {
-  const nodes: Node[] = [];
-  // 1000,99 may be one number; 1,000 and 1,2 are none of these.
-  const comma = DECIMAL_COMMA.exec(source);
-  const decimal =
-    comma !== null && !/^[\d,]*,\d{3}(?!\d)/.test(source.replace(/^-?\s*0,.*/, '')) && !/[,;\d]/.test(comma[4]!);
-  if (comma !== null && decimal) nodes.push(parse(`${comma[1]}${comma[2]}.${comma[3]}${comma[4]}`, budget));
-  try {
-    nodes.unshift(parse(source, budget));
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    // Marked as the answer, and no mathematics: words.
-    const words = plainText(normalize(source));
-    if (nodes.length === 0 && (place === 'boxed' || place === 'stated') && /[a-z]/.test(words) && words.length < 200) {
-      return [text(words)];
-    }
-    if (nodes.length === 0) throw error;
-  }
-  return nodes;
-}
-
-/** What is left when look and spaces do not count. */
-const letters = (source: string): string =>
+const lettersOf = (source: string): string =>
   normalize(source)
     .replace(/\\(?:text|textbf|mathrm)\s*\{([^{}]*)\}/g, '$1')
     .replace(/[\s$]/g, '')

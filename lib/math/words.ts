@@ -82,3 +82,13 @@ const unitNames = `
 
 /** Units, and what is counted: dropped behind a number. */
 export const UNITS: ReadonlySet<string> = new Set(unitNames.trim().split(/\s+/));
+
+const numberNames = `
+  zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
+  twenty`;
+
+/** The number that a word is the name of; null for other words. */
+export function numberNamed(word: string): bigint | null {
+  const at = numberNames.trim().split(/\s+/).indexOf(word);
+  return at < 0 ? null : BigInt(at);
+}

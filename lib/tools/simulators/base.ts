@@ -1,7 +1,8 @@
 // What the simulated APIs share: a table of methods from signatures, attributes with defaults.
 import { UserError } from '../../errors.ts';
 import { parseLiteral } from '../python/literal.ts';
-import { dict, isDict, isList, type PythonDict, type PythonValue, typeName } from '../python/value.ts';
+import { PythonRandom } from '../python/random.ts';
+import { dict, isDict, isInt, isList, type PythonDict, type PythonValue, typeName } from '../python/value.ts';
 import type { Clock, Method, Parameter, Simulator } from '../simulator.ts';
 
 /** A list that is changed in place. */
@@ -55,6 +56,12 @@ export function givenList(config: PythonDict, key: string, otherwise: List): Lis
 export function givenDict(config: PythonDict, key: string, otherwise: PythonDict): PythonDict {
   const value = given(config, key, otherwise);
   return isDict(value) ? value : wrong(key, 'dict', value);
+}
+
+/** The random numbers of a configuration's random_seed. Throws a `UserError` where that is no int. */
+export function givenRandom(config: PythonDict, otherwise: number): PythonRandom {
+  const seed = given(config, 'random_seed', otherwise);
+  return isInt(seed) ? new PythonRandom(seed) : wrong('random_seed', 'int', seed);
 }
 
 /** How the APIs report that something cannot be done. */

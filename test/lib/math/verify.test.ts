@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { readProblems } from '../../../lib/math/dataset.ts';
 import { readable, verify } from '../../../lib/math/verify.ts';
 import { Random } from '../../../lib/rng.ts';
 import { DIFFERENT, EQUAL, type Pair, TEXTS } from './pairs.ts';
@@ -188,12 +189,17 @@ const folder = data === undefined ? '' : path.join(data, 'math');
 test('public gold answers can be read', {
   skip: existsSync(folder) ? false : 'EXIT_RL_DATA names no folder with math/',
 }, () => {
-  const lines = readFileSync(path.join(folder, 'math500.jsonl'), 'utf8').trim().split('\n');
-  const files = ['math_train.json', 'gsm8k_test.json'].map((name) =>
-    JSON.parse(readFileSync(path.join(folder, name), 'utf8')),
-  );
-  const rows = [lines.map((line) => JSON.parse(line)), ...files].flat() as { answer: unknown }[];
-  const unread = rows.filter(({ answer }) => answer === null || !readable(String(answer))).map(({ answer }) => answer);
-  console.log(`${rows.length} gold answers, not read: ${JSON.stringify(unread)}`);
-  assert.ok(unread.every((answer) => answer === null || answer === ''));
+  let [read, lost] = [0, 0];
+  for (const name of ['math500.jsonl', 'math_train.json', 'gsm8k_test.json']) {
+    const { problems, leftOut } = readProblems(path.join(folder, name));
+    const unread = leftOut.filter(({ reason }) => !reason.startsWith('the same problem'));
+    console.log(
+      `${name}: ${problems.length} read, left out: ${leftOut.map(({ where, reason }) => `${where} ${reason}`).join('; ')}`,
+    );
+    assert.ok(unread.every(({ reason }) => reason === 'no answer'));
+    for (const { answer } of problems) assert.ok(verify(answer, boxed(answer)).equal, answer);
+    read += problems.length;
+    lost += leftOut.length;
+  }
+  assert.equal(read + lost, 9293);
 });
