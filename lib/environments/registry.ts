@@ -4,6 +4,7 @@ import { codebreak } from './codebreak.ts';
 import { colour } from './colour.ts';
 import { garble } from './garble.ts';
 import { math } from './math.ts';
+import { mcp } from './mcp.ts';
 import { mlEngineering } from './ml-engineering.ts';
 import { openenv } from './openenv.ts';
 import { sort } from './sort.ts';
@@ -18,6 +19,7 @@ export const ENVIRONMENTS = {
   clerk,
   garble,
   math,
+  mcp,
   ml_engineering: mlEngineering,
   openenv,
   tool_use: toolUse,

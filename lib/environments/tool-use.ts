@@ -228,7 +228,7 @@ function plain(value: unknown): unknown {
 }
 
 /** Forms for which models are trained with templates that list functions. */
-const OF_TEMPLATES: readonly FormatName[] = ['hermes', 'llama'];
+export const OF_TEMPLATES: readonly FormatName[] = ['hermes', 'llama'];
 
 export const toolUse: EnvironmentType<Settings> & { readonly settings: typeof settings; readonly words: true } = {
   settings,
