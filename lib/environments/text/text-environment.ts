@@ -55,6 +55,7 @@ export interface TextTasks<Instance> {
   readonly stops?: readonly string[];
   task(number: number, split: Split): Instance;
   key(instance: Instance): string;
+  part?(instance: Instance): string;
   /** JSON schemas of functions for the chat template. Default: none. */
   tools?(instance: Instance): readonly unknown[] | null;
   /** The conversation that asks for an answer; `history` are the answers that stand from earlier turns. */
@@ -97,6 +98,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   readonly judging: Environment['judging'];
   readonly references: Environment['references'];
   readonly ended: Environment<Instance>['ended'];
+  readonly part: Environment<Instance>['part'];
   readonly #stops: readonly string[];
   readonly #tasks: TextTasks<Instance>;
   readonly #codec: TextCodec;
@@ -121,6 +123,8 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
     this.sizes = tasks.sizes;
     this.judging = tasks.judging;
     this.references = tasks.references;
+    const { part } = tasks;
+    this.part = part && ((instance) => part.call(tasks, instance));
     this.ended =
       tasks.turns === 1
         ? undefined
