@@ -60,6 +60,8 @@ export interface Environment<Instance = unknown> {
   readonly prepare?: ((instances: readonly Instance[]) => Promise<void>) | undefined;
   /** What makes the instance what it is: equal for equal content. */
   key(instance: Instance): string;
+  /** The data set or kind an instance belongs to: evaluation shows each by itself, too. Default: all are of one kind. */
+  readonly part?: ((instance: Instance) => string) | undefined;
   /** Token ids of the request; self-iteration modes show the previous attempt at it and its feedback. */
   prompt(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array;
   /** Whether the episode is over before its last turn, because of what the answers say. Default: it never is. */

@@ -87,6 +87,10 @@ class MathTasks implements TextTasks<Problem> {
     return problem;
   }
 
+  part({ source }: Problem): string {
+    return source;
+  }
+
   messages({ problem }: Problem, mode: Mode, previous: TextAttempt | null): Message[] {
     const { instruction } = this.#settings;
     const request = instruction === '' ? problem : `${instruction}\n\n${problem}`;

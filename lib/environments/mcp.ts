@@ -11,7 +11,7 @@ import type { Message } from '../text/messages.ts';
 import type { FunctionDocument } from '../tools/bfcl/functions.ts';
 import { type CallFormat, FINISHED } from '../tools/formats/format.ts';
 import { FORMATS, type FormatName } from '../tools/formats/registry.ts';
-import { toolSchema } from '../tools/formats/schema.ts';
+import { schemaLines, toolSchema } from '../tools/formats/schema.ts';
 import { toolMessages } from '../tools/messages.ts';
 import type { Mode, Split } from '../types.ts';
 import type { Environment, EnvironmentType } from './environment.ts';
@@ -132,7 +132,7 @@ class McpTasks implements TextTasks<McpTask> {
       task: { turns: [[{ role: 'user', content: request }]] },
       conversation: { exchanges, request: 0, givenUp: false, calls: [] },
       format: this.#format,
-      functions: this.#inTemplate ? null : this.#known().documents,
+      functions: this.#inTemplate ? null : schemaLines(this.#known().documents),
       revision: mode === 'base' || previous === null ? null : { mode, previous },
     });
   }
@@ -183,6 +183,8 @@ class McpTasks implements TextTasks<McpTask> {
 
   /** Complains about a task whose check calls what the server does not have. */
   #requireTools(names: readonly string[]): void {
+    if (names.length === 0)
+      throw new UserError('environment mcp: the server offers no tools; there is nothing to train on');
     for (const { id, check } of [...this.#tasks.train, ...this.#tasks.held_out]) {
       const wanted = [...(check.calls ?? []), ...(check.result === undefined ? [] : [check.result])];
       const missing = wanted.find(({ name }) => !names.includes(name));

@@ -132,6 +132,10 @@ class Competitions implements TextTasks<Entry> {
     return id;
   }
 
+  part({ id }: Entry): string {
+    return id;
+  }
+
   messages(entry: Entry, mode: Mode, previous: TextAttempt | null): Message[] {
     const { description } = this.#competition(entry);
     const request = `${description.trim()}\n\n${HOW[this.#language]}`;

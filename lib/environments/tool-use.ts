@@ -12,7 +12,7 @@ import { readTaskFolder, type ToolTask } from '../tools/bfcl/tasks.ts';
 import { type Conversation, converse } from '../tools/conversation.ts';
 import { type CallFormat, FINISHED } from '../tools/formats/format.ts';
 import { FORMATS, type FormatName } from '../tools/formats/registry.ts';
-import { toolSchema } from '../tools/formats/schema.ts';
+import { schemaLines, signatureLines, toolSchema } from '../tools/formats/schema.ts';
 import { FAMILIES } from '../tools/made/registry.ts';
 import { slipped } from '../tools/made/slip.ts';
 import { madeDocuments, makeTask } from '../tools/made/tasks.ts';
@@ -54,6 +54,10 @@ const settings = z.strictObject({
     .enum(Object.keys(FORMATS) as [FormatName, ...FormatName[]])
     .default('tool')
     .describe('How calls are written: <tool>JSON</tool>, as Hermes and Qwen do, as Llama 3 does, or as Python'),
+  documents: z
+    .enum(['schema', 'signature', 'none'])
+    .default('schema')
+    .describe('How the first message describes the functions: JSON schemas, a line each, or not at all'),
   quality: z
     .enum(['exact', 'official', 'graded'])
     .nullable()
@@ -140,9 +144,16 @@ class ToolTasks implements TextTasks<Instance> {
       task,
       conversation: this.#conversation(instance, history),
       format: this.#format,
-      functions: this.#inTemplate ? null : functionsOf(this.#documents, task),
+      functions: this.#inTemplate ? null : this.#described(task),
       revision: mode === 'base' || previous === null ? null : { mode, previous },
     });
+  }
+
+  #described(task: ToolTask): string {
+    const { documents } = this.#settings;
+    if (documents === 'none') return '';
+    const functions = functionsOf(this.#documents, task);
+    return documents === 'schema' ? schemaLines(functions) : signatureLines(functions);
   }
 
   ended(instance: Instance, history: readonly TextAttempt[]): boolean {
@@ -234,7 +245,7 @@ export const toolUse: EnvironmentType<Settings> & { readonly settings: typeof se
   settings,
   words: true,
   create: (given, codec) => {
-    const inTemplate = OF_TEMPLATES.includes(given.format) && codec.listsTools;
+    const inTemplate = OF_TEMPLATES.includes(given.format) && given.documents === 'schema' && codec.listsTools;
     return new TextEnvironment(new ToolTasks(given, inTemplate), codec) as Environment;
   },
 };

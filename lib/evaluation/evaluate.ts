@@ -60,12 +60,20 @@ export interface CurvePoint {
   >;
 }
 
+/** The points of one data set or kind of instances. */
+export interface PartCurve {
+  readonly instances: number;
+  readonly points: readonly Omit<CurvePoint, 'intervals'>[];
+}
+
 export interface Curve extends EvaluationSettings {
   readonly samples: number;
   readonly reviseBelow: number | null;
   readonly turns: number;
   readonly levels: Readonly<Record<string, number>>;
   readonly points: readonly CurvePoint[];
+  /** By name, where the instances are of several parts (`Environment.part`). */
+  readonly parts?: Readonly<Record<string, PartCurve>>;
 }
 
 /** Plays the first `instances` held-out instances with every k. The same settings give the same numbers. */
@@ -84,9 +92,9 @@ export async function evaluate(
   const sampling = { ...how, maxRunning: 256, pages: 0, prefillTokens: 2048 };
   const held = environment.sizes?.held_out ?? Number.POSITIVE_INFINITY;
   const instances = Math.min(settings.instances, held);
-  const rows = Array.from({ length: instances }, (_, i) => environment.task(i, 'held_out')).flatMap((instance) =>
-    Array<unknown>(samples).fill(instance),
-  );
+  const tasks = Array.from({ length: instances }, (_, i) => environment.task(i, 'held_out'));
+  const rows = tasks.flatMap((instance) => Array<unknown>(samples).fill(instance));
+  const parts = partsOf(environment, tasks);
   const episodes = playEpisodes(model, addon.release, environment, rows, ks, {
     sampling: { ...sampling, seed: deriveSeed(seed, 'evaluation') },
     shouldRevise: threshold === null ? () => true : reviseBelow(threshold),
@@ -96,7 +104,14 @@ export async function evaluate(
   let first: readonly EpisodeOutcome[] | null = null;
   for await (const { k, outcomes } of episodes) {
     first ??= outcomes;
-    if (wanted.includes(k)) comparisons.push(comparePoint(k, outcomes, first, samples, counted));
+    if (!wanted.includes(k)) continue;
+    const [all, start] = [outcomes, first];
+    comparisons.push(comparePoint(k, all, start, samples, counted));
+    for (const { members, points: own } of parts.values()) {
+      const ofPart = (list: readonly EpisodeOutcome[]): EpisodeOutcome[] =>
+        members.flatMap((i) => list.slice(i * samples, (i + 1) * samples));
+      own.push(comparePoint(k, ofPart(all), ofPart(start), samples, counted).point);
+    }
   }
   const points = withIntervals(comparisons, instances, new Random(seed, 'bootstrap'));
   return {
@@ -107,8 +122,35 @@ export async function evaluate(
     turns: environment.turns,
     levels: environment.levels,
     points,
+    ...(parts.size < 2 ? {} : { parts: shownParts(parts) }),
   };
 }
+
+interface Part {
+  /** Instances, by their numbers. */
+  readonly members: number[];
+  readonly points: Omit<CurvePoint, 'intervals'>[];
+}
+
+function partsOf(environment: Environment, tasks: readonly unknown[]): Map<string, Part> {
+  const parts = new Map<string, Part>();
+  for (const [i, task] of tasks.entries()) {
+    const name = environment.part?.(task);
+    if (name === undefined) continue;
+    const part = parts.get(name) ?? { members: [], points: [] };
+    part.members.push(i);
+    parts.set(name, part);
+  }
+  return parts;
+}
+
+const shownParts = (parts: ReadonlyMap<string, Part>): Curve['parts'] & object =>
+  Object.fromEntries(
+    Array.from(parts, ([name, { members, points }]): [string, PartCurve] => [
+      name,
+      { instances: members.length, points },
+    ]).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 
 /** All points share their resamples, as they share their instances. */
 function withIntervals(comparisons: readonly Comparison[], instances: number, random: Random): CurvePoint[] {

@@ -1,4 +1,5 @@
 // Curves as text.
+import { mean } from '../statistics.ts';
 import type { Interval } from './bootstrap.ts';
 import type { Curve, CurvePoint } from './evaluate.ts';
 
@@ -52,7 +53,20 @@ export function formatCurve(curve: Curve): string {
     '[95 % interval over instances]',
     ...(unjudged === 0 ? [] : [`${unjudged} episodes could not be judged and are left out`]),
   ];
-  return `${formatTable([columns.map(([name]) => name), ...rows])}\n${notes.join('; ')}`;
+  const table = formatTable([columns.map(([name]) => name), ...rows]);
+  return [table, notes.join('; '), ...(curve.parts === undefined ? [] : ['', formatParts(curve.parts)])].join('\n');
+}
+
+/** A line per part: quality at each k. Below: the mean over parts, each of the same weight. */
+function formatParts(parts: NonNullable<Curve['parts']>): string {
+  const lists = Object.values(parts);
+  const ks = lists[0]!.points.map(({ k }) => k);
+  const rows = Object.entries(parts).map(([name, { instances, points }]) => [
+    `${name} (${instances})`,
+    ...points.map(({ quality }) => percent(quality)),
+  ]);
+  const means = ks.map((_, i) => percent(mean(lists.map(({ points }) => points[i]!.quality))));
+  return formatTable([['quality at k =', ...ks.map(String)], ...rows, ['mean of these', ...means]]);
 }
 
 const MULTI_TURN: readonly (readonly [string, (point: CurvePoint) => string])[] = [

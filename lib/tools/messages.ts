@@ -1,7 +1,6 @@
 // What a model is shown of an episode of tool use.
 import { selfIterationMessage, type TextAttempt } from '../environments/text/text-environment.ts';
 import type { Message } from '../text/messages.ts';
-import type { FunctionDocument } from './bfcl/functions.ts';
 import type { ToolTask } from './bfcl/tasks.ts';
 import type { Conversation, Exchange } from './conversation.ts';
 import type { CallFormat } from './formats/format.ts';
@@ -10,8 +9,8 @@ export interface Shown {
   readonly task: Pick<ToolTask, 'turns'>;
   readonly conversation: Conversation;
   readonly format: CallFormat;
-  /** The functions; null where the chat template lists them. */
-  readonly functions: readonly FunctionDocument[] | null;
+  /** The functions, one per line; null where the chat template lists them, empty where the model knows them. */
+  readonly functions: string | null;
   /** The answer that is to be revised. */
   readonly revision: { readonly mode: 'improve' | 'diverge'; readonly previous: TextAttempt } | null;
 }
@@ -21,8 +20,8 @@ export interface Shown {
  * current response and its results; what came before stays as it is.
  */
 export function toolMessages({ task, conversation, format, functions, revision }: Shown): Message[] {
-  const system = functions === null ? format.besideTemplate : format.instructions(functions);
-  const messages: Message[] = system === '' ? [] : [{ role: 'system', content: system }];
+  const told = functions === '' ? '' : functions === null ? format.besideTemplate : format.instructions(functions);
+  const messages: Message[] = told === '' ? [] : [{ role: 'system', content: told }];
   const { exchanges, request } = conversation;
   for (const [turn, said] of task.turns.slice(0, request + 1).entries()) {
     const here = exchanges.filter((exchange) => exchange.request === turn);

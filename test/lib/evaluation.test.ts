@@ -182,3 +182,25 @@ test('tables show every k, the intervals and what could not be judged', async ()
   assert.match(text, /4 held-out instances x 2 samples; .*4 episodes could not be judged/);
   assert.match(formatCurves({ scripted: curve }), /^quality at k = {5,}0 {6}1\nscripted +0\.000 {2}1\.000\n/);
 });
+
+test('instances of several data sets are shown by set, and with the mean of the sets', async () => {
+  const own = environment(1, (i, k) => (i === 0 ? 1 : k / 4));
+  const whole = await run(own, { samples: 2 });
+  assert.equal(whole.parts, undefined);
+  const curve = await run({ ...own, part: (i) => (i === 0 ? 'alone' : 'many') }, { samples: 2 });
+  assert.deepEqual(curve.points, whole.points);
+  const { alone, many } = curve.parts!;
+  assert.deepEqual([alone!.instances, many!.instances], [1, 3]);
+  assert.deepEqual(
+    many!.points.map(({ k, quality, delta }) => [k, quality, delta]),
+    [
+      [0, 0, 0],
+      [1, 0.25, 0.25],
+      [3, 0.75, 0.75],
+    ],
+  );
+  assert.match(
+    formatCurve(curve),
+    /\nquality at k = {5,}0 {6}1 {6}3\nalone \(1\) +1\.000 +1\.000 +1\.000\nmany \(3\) +0\.000 +0\.250 +0\.750\nmean of these +0\.500 +0\.625 +0\.875$/,
+  );
+});

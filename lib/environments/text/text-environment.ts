@@ -56,6 +56,7 @@ export interface TextTasks<Instance> {
   task(number: number, split: Split): Instance;
   key(instance: Instance): string;
   prepare?(instances: readonly Instance[]): Promise<void>;
+  part?(instance: Instance): string;
   /** JSON schemas of functions for the chat template. Default: none. */
   tools?(instance: Instance): readonly unknown[] | null;
   /** The conversation that asks for an answer; `history` are the answers that stand from earlier turns. */
@@ -99,6 +100,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   readonly references: Environment['references'];
   readonly ended: Environment<Instance>['ended'];
   readonly prepare: Environment<Instance>['prepare'];
+  readonly part: Environment<Instance>['part'];
   readonly #stops: readonly string[];
   readonly #tasks: TextTasks<Instance>;
   readonly #codec: TextCodec;
@@ -124,6 +126,8 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
     this.judging = tasks.judging;
     this.references = tasks.references;
     this.prepare = tasks.prepare && ((instances) => tasks.prepare!(instances));
+    const { part } = tasks;
+    this.part = part && ((instance) => part.call(tasks, instance));
     this.ended =
       tasks.turns === 1
         ? undefined

@@ -1,6 +1,5 @@
 // How a model writes calls, and what its messages then say.
 import type { Call } from '../python/literal.ts';
-import type { FunctionDocument } from '../bfcl/functions.ts';
 
 /** A call as it was meant; or what is wrong with it, in words for the model. */
 export type Wanted = { readonly call: Call } | { readonly problem: string };
@@ -13,8 +12,8 @@ export type Reply =
   | { readonly kind: 'none'; readonly problem: string };
 
 export interface CallFormat {
-  /** What a model is told: the functions, and how to call them. */
-  instructions(functions: readonly FunctionDocument[]): string;
+  /** What a model is told: the functions, one per line, and how to call them. */
+  instructions(functions: string): string;
   /** The same where the chat template lists the functions itself; empty where that says it all. */
   readonly besideTemplate: string;
   /** Texts that end an answer. */

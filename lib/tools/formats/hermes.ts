@@ -1,15 +1,13 @@
 // The form of Hermes and Qwen models: <tool_call> blocks with JSON in them, any number per answer; an answer without one ends the
 // request.
-import type { FunctionDocument } from '../bfcl/functions.ts';
 import { type CallFormat, callsReply, ENDINGS, endingIn, FINISHED, type Wanted } from './format.ts';
 import { readJsonCall, writeJsonCall } from './json-call.ts';
-import { schemaLines } from './schema.ts';
 
 const [OPEN, CLOSE] = ['<tool_call>', '</tool_call>'];
 
 export const hermes: CallFormat = {
-  instructions: (functions: readonly FunctionDocument[]) =>
-    `You work on requests with these functions:\n<tools>\n${schemaLines(functions)}\n</tools>\n\nA call is a JSON object within tags:\n` +
+  instructions: (functions: string) =>
+    `You work on requests with these functions:\n<tools>\n${functions}\n</tools>\n\nA call is a JSON object within tags:\n` +
     `${OPEN}\n{"name": "the function", "arguments": {"argument": "value"}}\n${CLOSE}\n` +
     `You may write several in one answer. ${ENDINGS}`,
   besideTemplate: ENDINGS,

@@ -1,16 +1,14 @@
 // The form of Llama 3.1 and 3.2: an answer that is a JSON object is a call, several stand behind one another; any other answer ends
 // the request.
-import type { FunctionDocument } from '../bfcl/functions.ts';
 import { type CallFormat, callsReply, ENDINGS, endingIn, FINISHED, type Wanted } from './format.ts';
 import { leadingObjects, readJsonCall, writeJsonCall } from './json-call.ts';
-import { schemaLines } from './schema.ts';
 
 /** A special token in these models, which decoding leaves out; others spell it. */
 const PREFIX = '<|python_tag|>';
 
 export const llama: CallFormat = {
-  instructions: (functions: readonly FunctionDocument[]) =>
-    `You work on requests with these functions, one JSON schema per line:\n${schemaLines(functions)}\n\n` +
+  instructions: (functions: string) =>
+    `You work on requests with these functions, one per line:\n${functions}\n\n` +
     'To call a function, answer with a JSON object and nothing else: {"name": "the function", "parameters": {"parameter": "value"}}. ' +
     `Several calls are separated by semicolons. ${ENDINGS}`,
   besideTemplate: ENDINGS,

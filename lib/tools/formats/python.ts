@@ -1,18 +1,16 @@
 // BFCL's own form: a list of calls as Python writes them, [f(a=1), g(b='x')]; any other answer ends the request.
-import type { FunctionDocument } from '../bfcl/functions.ts';
 import { type Call, parseCalls } from '../python/literal.ts';
 import { NotACall } from '../python/not-a-call.ts';
 import { writeCall } from '../python/write-call.ts';
 import { type CallFormat, callsReply, ENDINGS, endingIn, FINISHED } from './format.ts';
-import { schemaLines } from './schema.ts';
 
 const HOW =
   "To call functions, answer with a list of calls and nothing else, with literal values: [function(argument='value'), other(number=2)]. " +
   ENDINGS;
 
 export const python: CallFormat = {
-  instructions: (functions: readonly FunctionDocument[]) =>
-    `You work on requests with these functions, one JSON schema per line:\n${schemaLines(functions)}\n\n${HOW}`,
+  instructions: (functions: string) =>
+    `You work on requests with these functions, one per line:\n${functions}\n\n${HOW}`,
   besideTemplate: HOW,
   stops: [],
   resultRole: 'tool',

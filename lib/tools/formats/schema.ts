@@ -17,6 +17,17 @@ export function toolSchema({ name, description, parameters }: FunctionDocument):
 export const schemaLines = (functions: readonly FunctionDocument[]): string =>
   functions.map((document) => JSON.stringify(toolSchema(document).function)).join('\n');
 
+/** Short: `name(argument: type, other?: type): what it does`, one per line. */
+export const signatureLines = (functions: readonly FunctionDocument[]): string =>
+  functions
+    .map(({ name, description, parameters: { properties, required } }) => {
+      const list = Object.entries(properties).map(
+        ([key, { type }]) => `${key}${required.includes(key) ? '' : '?'}: ${TYPES[String(type)] ?? String(type)}`,
+      );
+      return `${name}(${list.join(', ')}): ${description}`;
+    })
+    .join('\n');
+
 function withTypes(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withTypes);
   if (typeof value !== 'object' || value === null) return value;

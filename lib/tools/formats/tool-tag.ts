@@ -1,8 +1,6 @@
 // The form of arXiv 2509.04575: one call as JSON between <tool> and </tool>, or one of two words. Sampling stops there.
-import type { FunctionDocument } from '../bfcl/functions.ts';
 import { type CallFormat, ENDINGS, endingIn, FINISHED, GIVEN_UP } from './format.ts';
 import { readJsonCall, writeJsonCall } from './json-call.ts';
-import { schemaLines } from './schema.ts';
 
 const [OPEN, CLOSE] = ['<tool>', '</tool>'];
 const HOW =
@@ -10,8 +8,8 @@ const HOW =
   `result. ${ENDINGS}`;
 
 export const toolTag: CallFormat = {
-  instructions: (functions: readonly FunctionDocument[]) =>
-    `You work on requests with these functions, one JSON schema per line:\n${schemaLines(functions)}\n\n${HOW}`,
+  instructions: (functions: string) =>
+    `You work on requests with these functions, one per line:\n${functions}\n\n${HOW}`,
   besideTemplate: HOW,
   stops: [CLOSE, FINISHED, GIVEN_UP],
   resultRole: 'tool',

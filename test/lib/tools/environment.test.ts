@@ -149,6 +149,16 @@ test('functions are listed by a chat template that can, and in the first message
   assert.ok(told.text.includes('si_unit_conversion'));
 });
 
+test('the first message describes functions by schema, by signature, or not at all', () => {
+  const prompt = (documents: string): string => {
+    const environment = made({ classes: ['MathAPI'], documents });
+    return environment.show(environment.prompt(environment.task(0, 'train'), 'base', null, []));
+  };
+  assert.match(prompt('schema'), /\{"name":"add","description":"a \+ b\.","parameters":\{"type":"object"/);
+  assert.match(prompt('signature'), /\nround_number\(number: number, decimal_places\?: integer\): A number with/);
+  assert.ok(prompt('none').length < 100);
+});
+
 test('halves are alike in turns and APIs, and do not depend on the order of the file', () => {
   const tasks = Array.from(
     { length: 200 },
