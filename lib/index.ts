@@ -36,6 +36,8 @@ export { type MemoryFacts, memoryFacts } from './huggingface/memory.ts';
 export { type Learner, train } from './loop.ts';
 export { openEnvironment, openFolder, openModel } from './model.ts';
 export type * from './native/addon.ts';
+export { type OpenEnvServer, serveOpenEnv, type ServerOptions } from './openenv/server.ts';
+export { type ServedTasks, servedTasks } from './openenv/tasks.ts';
 export { deriveSeed, Random } from './rng.ts';
 export { selfIterate } from './rollout/self-iterate.ts';
 export { Interrupted, type Observer, runExperiment } from './runs/experiment.ts';
