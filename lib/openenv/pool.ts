@@ -36,14 +36,15 @@ export class SessionPool {
    * none free it waits, longer each time. Throws what the work throws, or the `ClientError` that was left in the end.
    */
   async run<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const deadline = Date.now() + 1000 * this.#options.seconds;
+    let deadline: number | null = null; // not before the server says that it is full: until then others wait in our own queue
     for (let [wait, tries] = [FIRST_WAIT, 1]; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
         return await this.#once(work);
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
         const { kind } = error;
-        const again = kind === 'capacity' ? Date.now() < deadline : isLost(kind) && tries++ < TRIES;
+        if (kind === 'capacity') deadline ??= Date.now() + 1000 * this.#options.seconds;
+        const again = kind === 'capacity' ? Date.now() < deadline! : isLost(kind) && tries++ < TRIES;
         if (!again) throw error;
       }
       await sleep(wait);

@@ -7,6 +7,7 @@ import { ProtocolError, REQUESTS, validated } from './protocol.ts';
 export function serveSession(socket: WebSocket, episode: Episode, idleSeconds: number): void {
   let last: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
+  let open = 0; // requests without a reply
   const send = (reply: unknown): void => socket.send(JSON.stringify(reply));
   const expire = (): void => {
     send(new ProtocolError('SESSION_ERROR', `nothing was asked for ${idleSeconds} s: the session is closed`));
@@ -14,15 +15,17 @@ export function serveSession(socket: WebSocket, episode: Episode, idleSeconds: n
   };
   const wait = (): void => {
     clearTimeout(timer);
-    if (socket.readyState === socket.OPEN) timer = setTimeout(expire, 1000 * idleSeconds);
+    if (open === 0 && socket.readyState === socket.OPEN) timer = setTimeout(expire, 1000 * idleSeconds);
   };
   wait();
   socket.on('message', (data, isBinary) => {
     clearTimeout(timer);
+    open++;
     last = last.then(async () => {
       const reply = await answered(() => handle(episode, requestIn(data, isBinary)));
       if (reply === null) socket.close(1000);
       else if (socket.readyState === socket.OPEN) send(reply);
+      open--;
       wait();
     });
   });

@@ -23,7 +23,7 @@ export function actionOf(answer: string, { actionField, actionWith }: Translatio
   const [text] = start < 0 ? [] : leadingObjects(answer.slice(start)).objects;
   if (text === undefined) return { problem: 'Error: the answer must hold a JSON object' };
   try {
-    return { action: { ...actionWith, ...(JSON.parse(text) as Record<string, unknown>) } };
+    return { action: { ...(JSON.parse(text) as Record<string, unknown>), ...actionWith } };
   } catch (error) {
     return { problem: `Error: the JSON object of the answer cannot be read: ${(error as Error).message}` };
   }
@@ -34,7 +34,7 @@ export function textOf({ observation }: Observed, { observationField: field }: T
   if (field === null) return JSON.stringify(observation);
   let value: unknown = observation;
   for (const name of field.split('.')) {
-    if (typeof value !== 'object' || value === null || !(name in value)) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) {
       throw new UsageError(
         `environment.observationField ${field}: observations of the server have no such member; they have ${membersOf(observation)}`,
       );

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createEnvironment, isInWords } from '../../lib/environments/create.ts';
+import type { Environment } from '../../lib/environments/environment.ts';
 import { parseConfig } from '../../lib/config/load.ts';
 import { type OpenEnvServer, serveOpenEnv, type ServerOptions } from '../../lib/openenv/server.ts';
 import { servedTasks } from '../../lib/openenv/tasks.ts';
@@ -18,12 +19,13 @@ export interface Reply {
 export async function withServer(
   environment: string,
   body: (server: OpenEnvServer) => Promise<void>,
-  options: ServerOptions = {},
+  options: ServerOptions & { readonly change?: (environment: Environment) => Environment } = {},
 ): Promise<void> {
   const text = `environment: ${environment}\nmodel: { decoder: {} }`;
   const { environment: settings } = parseConfig({ name: 'test', text });
   const codec = isInWords(settings) ? chatCodec(byteChat()) : null;
-  const server = await serveOpenEnv(servedTasks(createEnvironment(settings, codec), codec), options);
+  const { change = (same) => same, ...how } = options;
+  const server = await serveOpenEnv(servedTasks(change(createEnvironment(settings, codec)), codec), how);
   try {
     await body(server);
   } finally {

@@ -176,7 +176,7 @@ test('actions from JSON in the answer; what is no action is invalid and not sent
     );
     const quiet = await say(environment, instance, 'so {"move": "e4"}!', [none.attempt!, illegal.attempt!]);
     assert.deepEqual([quiet.status, quiet.attempt!.quality], ['valid', 0]);
-    const mate = await say(environment, instance, '{"move": "mate"}', [
+    const mate = await say(environment, instance, '{"move": "mate", "side": "black"}', [
       none.attempt!,
       illegal.attempt!,
       quiet.attempt!,

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { createEnvironment } from '../../../lib/environments/create.ts';
 import { ENVIRONMENTS } from '../../../lib/environments/registry.ts';
+import type { Environment } from '../../../lib/environments/environment.ts';
 import type { Attempt } from '../../../lib/types.ts';
+import { changed } from '../../support/environments.ts';
 import { type Reply, Talk, withServer } from '../../support/openenv.ts';
 
 const SORT = '{ name: sort, length: 5, symbols: 8 }';
@@ -123,6 +126,35 @@ test('requests are answered in the order in which they came', () =>
     assert.equal(heard[2]!.data.step_count, 1);
     await talk.close();
   }));
+
+/** Verdicts take a while, or are not to be had. */
+const slow = (environment: Environment): Environment =>
+  changed(environment, {
+    judge: async (instance, answer, history) => {
+      await sleep(150);
+      if (answer.length === 0) throw new Error('the judge is ill');
+      return environment.judge(instance, answer, history);
+    },
+  });
+
+test('a session is not idle while a verdict is waited for; an answer without one does not count', () =>
+  withServer(
+    CLERK,
+    async ({ url }) => {
+      const talk = await Talk.open(url);
+      const messages = [{ type: 'reset' }, ...['', 'keep', 'keep'].map((text) => ({ type: 'step', data: { text } }))];
+      for (const message of messages) talk.socket.send(JSON.stringify(message));
+      await talk.hear();
+      const { data } = await talk.hear();
+      assert.deepEqual(
+        [data.code, data.message],
+        ['EXECUTION_ERROR', 'the answer could not be judged: the judge is ill'],
+      );
+      assert.deepEqual([(await talk.hear()).data.metadata.turn, (await talk.hear()).data.metadata.turn], [1, 2]);
+      assert.equal((await talk.hear()).data.code, 'SESSION_ERROR');
+    },
+    { change: slow, idleSeconds: 0.1 },
+  ));
 
 test('a session too many is told so and closed; one that ends makes room', () =>
   withServer(
