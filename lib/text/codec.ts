@@ -40,17 +40,17 @@ function listsTools(chat: Chat): boolean {
   }
 }
 
-/** Characters that change how the first token of a text is spelled. */
-const BEFORE = ['', ' ', '\n', '}', ']', '.', 'a'];
+/** Texts that change how the beginning of a text behind them is spelled: it may share its first token with them. */
+const BEFORE = ['', ' ', '\n', '.', 'a', '"', ')', ']', '}', '}}', '"}', '"}}', ']}', ']}}', '}}}', ' }', '}\n'];
 
 function endings(tokenizer: Tokenizer, text: string): number[][] {
   const found = new Map<string, number[]>();
   for (const before of BEFORE) {
     const start = tokenizer.encode(before);
     const whole = tokenizer.encode(before + text);
-    // A token across the border cannot be looked for: what it begins with is open.
-    if (!start.every((token, i) => token === whole[i])) continue;
-    const own = [...whole.subarray(start.length)];
+    // From where the two differ: a token across the border begins with what came before, and ends with the text all the same.
+    const same = start.findIndex((token, i) => token !== whole[i]);
+    const own = [...whole.subarray(same < 0 ? start.length : same)];
     found.set(own.join(), own);
   }
   return [...found.values()].filter((tokens) => tokens.length > 0);
