@@ -190,7 +190,7 @@ function callOf(name: string, args: readonly Node[], of: (node: Node) => Complex
 
 /** x! for real x, by Lanczos' approximation (g = 7). */
 function gammaOfNext(x: number): number {
-  if (x < 0) return Number.NaN;
+  if (x < 0) return x < -20 || Number.isInteger(x) ? Number.NaN : gammaOfNext(x + 1) / (x + 1);
   if (x > 170) return Number.NaN; // too large: unknown, not infinite
   let sum = LANCZOS[0]!;
   for (let i = 1; i < LANCZOS.length; i++) sum += LANCZOS[i]! / (x + i);

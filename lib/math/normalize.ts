@@ -126,7 +126,7 @@ export function normalize(source: string): string {
     .replace(/\{\s*,\s*\}/g, ',')
     .replace(/,\s*\\[!,]\s*/g, ',')
     .replace(/(\d)\\[,;](?=\d{3}(?!\d))/g, '$1');
-  s = s.replace(/\{\s*\.\s*\}/g, '.');
+  s = s.replace(/\{\s*([.:])\s*\}/g, '$1');
   // A row's end must not be taken for a space.
   s = s
     .replace(/\\\\/g, '\ue000')

@@ -165,6 +165,20 @@ export const EQUAL: Readonly<Record<string, readonly Pair[]>> = {
     ['101_2', '5_{10}'],
     ['2516_8', '2516'],
   ],
+  'in other notation': [
+    ['$n!$', '$n \\cdot (n-1)!$'],
+    ['12:30', '$12{:}30$'],
+    ['$e^{i\\pi}$', '$-1$'],
+    ['$\\log_2 8$', '3'],
+    ['$x = \\pm 2$', '$x=2$ or $x=-2$'],
+    ['$\\mathbb{R}\\setminus\\{0\\}$', '$(-\\infty,0)\\cup(0,\\infty)$'],
+    ['$y=2x+1$', '$2x+1$'],
+    ['$2x+y=3$', '$4x+2y=6$'],
+    ['$\\pi r^2$', 'pi*r^2'],
+    ['$7\\text{ or }8$', '$8,7$'],
+    ['$0.\\overline{3}$', '$\\frac13$'],
+    ['€5', '5'],
+  ],
 };
 
 export const DIFFERENT: Readonly<Record<string, readonly Pair[]>> = {
@@ -244,6 +258,14 @@ export const DIFFERENT: Readonly<Record<string, readonly Pair[]>> = {
   'other bases': [
     ['2516_8', '2516_9'],
     ['2516_8', '1358'],
+  ],
+  'in other notation': [
+    ['$(-\\infty,2)\\cup(3,\\infty)$', '$(-\\infty,2)$'],
+    ['$\\frac13$', '$0.333$'],
+    ['$\\frac{\\pi}{2}$', '$90^\\circ$'],
+    ['$1011_2$', '11'],
+    ['$n!$', '$(n-1)!$'],
+    ['$(3,\\infty)$', '$x>3$'],
   ],
 };
 
