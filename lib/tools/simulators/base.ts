@@ -1,7 +1,8 @@
 // What the simulated APIs share: a table of methods from signatures, attributes with defaults.
 import { UserError } from '../../errors.ts';
 import { parseLiteral } from '../python/literal.ts';
-import { dict, isDict, isList, type PythonDict, type PythonValue, typeName } from '../python/value.ts';
+import { PythonRandom } from '../python/random.ts';
+import { dict, isDict, isInt, isList, type PythonDict, type PythonValue, typeName } from '../python/value.ts';
 import type { Clock, Method, Parameter, Simulator } from '../simulator.ts';
 
 /** A list that is changed in place. */
@@ -42,7 +43,7 @@ export function given(config: PythonDict, key: string, otherwise: PythonValue): 
 }
 
 const wrong = (key: string, kind: string, value: PythonValue): never => {
-  throw new UserError(`initial_config: ${key} must be a ${kind}, not ${typeName(value)}`);
+  throw new UserError(`initial_config: ${key} must be ${kind === 'int' ? 'an' : 'a'} ${kind}, not ${typeName(value)}`);
 };
 
 /** The same, for a list. Throws a `UserError` for anything else. */
@@ -55,6 +56,17 @@ export function givenList(config: PythonDict, key: string, otherwise: List): Lis
 export function givenDict(config: PythonDict, key: string, otherwise: PythonDict): PythonDict {
   const value = given(config, key, otherwise);
   return isDict(value) ? value : wrong(key, 'dict', value);
+}
+
+/** A generator of random numbers from the configured seed. Throws a `UserError` for a seed that is no int. */
+export function givenRandom(config: PythonDict, otherwise: number): PythonRandom {
+  const seed = given(config, 'random_seed', otherwise);
+  return isInt(seed) ? new PythonRandom(seed) : wrong('random_seed', 'int', seed);
+}
+
+/** Refuses long contexts, for an API whose reference fills them with texts that are not here. */
+export function refuseLongContext(className: string, longContext: boolean): void {
+  if (longContext) throw new UserError(`${className} has no fillers for long contexts here`);
 }
 
 /** How the APIs report that something cannot be done. */

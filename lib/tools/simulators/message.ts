@@ -1,20 +1,10 @@
 // MessageAPI of BFCL: messages between the users of a workspace.
-import { UserError } from '../../errors.ts';
 import { contains, plus, textWith } from '../python/operations.ts';
 import { str } from '../python/print.ts';
 import { PythonRandom } from '../python/random.ts';
-import {
-  dict,
-  isDict,
-  isInt,
-  type PythonDict,
-  type PythonValue,
-  pythonEqual,
-  truthy,
-  typeName,
-} from '../python/value.ts';
+import { dict, isDict, type PythonDict, type PythonValue, pythonEqual, truthy, typeName } from '../python/value.ts';
 import { type Clock, PythonError } from '../simulator.ts';
-import { BaseSimulator, error, given, givenDict, givenList, type List } from './base.ts';
+import { BaseSimulator, error, given, givenDict, givenList, givenRandom, type List } from './base.ts';
 
 const USERS = { Alice: 'USR001', Bob: 'USR002', Catherine: 'USR003', Daniel: 'USR004' };
 const INBOX = [
@@ -55,9 +45,7 @@ export class MessageApi extends BaseSimulator {
   }
 
   load(config: PythonDict): void {
-    const seed = given(config, 'random_seed', SEED);
-    if (!isInt(seed)) throw new UserError(`initial_config: random_seed must be an int, not ${typeName(seed)}`);
-    this.#random = new PythonRandom(seed);
+    this.#random = givenRandom(config, SEED);
     this.#ids = givenList(config, 'generated_ids', []);
     this.#userCount = given(config, 'user_count', 4);
     this.#users = givenDict(config, 'user_map', dict(USERS));
