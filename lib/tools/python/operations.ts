@@ -69,6 +69,7 @@ export function plus(a: PythonValue, b: PythonValue, operator = '+'): PythonValu
   if (typeof a === 'string') {
     return typeof b === 'string' ? a + b : typeError(`can only concatenate str (not "${typeName(b)}") to str`);
   }
+  if (isList(a) && operator === '+=') return [...a, ...iterate(b)];
   if (isList(a))
     return isList(b) ? [...a, ...b] : typeError(`can only concatenate list (not "${typeName(b)}") to list`);
   return unsupported(operator, a, b);

@@ -192,7 +192,7 @@ export class VehicleApi extends BaseSimulator {
     if (!pythonEqual(this.#get('_brakePedalForce'), FULL_BRAKE)) {
       return error('Must press the brake fully before starting the engine.');
     }
-    if (less(this.#get('fuelLevel'), 0)) return error('Fuel tank is empty.');
+    if (less(this.#get('fuelLevel'), float(0))) return error('Fuel tank is empty.');
     if (mode !== 'START') return error('Invalid ignition mode.');
     this.#set({ engine_state: 'running' });
     return dict({
@@ -206,7 +206,7 @@ export class VehicleApi extends BaseSimulator {
     if (less(amount, 0)) return error('Fuel amount cannot be negative.');
     const fuelLevel = plus(this.#get('fuelLevel'), amount);
     if (greater(fuelLevel, CAPACITY)) return error('Cannot fill gas above the tank capacity.');
-    if (less(fuelLevel, 0)) return error('Fuel tank is empty. Min fuel level is 0 gallons.');
+    if (less(fuelLevel, float(0))) return error('Fuel tank is empty. Min fuel level is 0 gallons.');
     this.#set({ fuelLevel });
     return dict({ fuelLevel });
   }
