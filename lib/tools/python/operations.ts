@@ -1,12 +1,14 @@
 // Operators and methods of Python's values that fail as Python's do: wrong types give the text of the TypeError.
 import { WholeFloat } from '../../text/json.ts';
 import { PythonError, PythonTypeError } from '../simulator.ts';
+import { repr } from './print.ts';
 import {
   add,
   compareNumbers,
   divide,
   float,
   isDict,
+  isFloat,
   isList,
   isNumber,
   multiply,
@@ -15,7 +17,9 @@ import {
   type PythonNumber,
   type PythonValue,
   pythonEqual,
+  round,
   subtract,
+  toFiniteNumber,
   toNumber,
   typeName,
 } from './value.ts';
@@ -65,6 +69,7 @@ export function plus(a: PythonValue, b: PythonValue, operator = '+'): PythonValu
   if (typeof a === 'string') {
     return typeof b === 'string' ? a + b : typeError(`can only concatenate str (not "${typeName(b)}") to str`);
   }
+  if (isList(a) && operator === '+=') return [...a, ...iterate(b)];
   if (isList(a))
     return isList(b) ? [...a, ...b] : typeError(`can only concatenate list (not "${typeName(b)}") to list`);
   return unsupported(operator, a, b);
@@ -99,25 +104,42 @@ export function over(a: PythonValue, b: PythonValue): PythonValue {
   return divide(a, b);
 }
 
+const DIGITS = String.raw`\d(?:_?\d)*`;
+const FLOAT = new RegExp(`^[-+]?(?:${DIGITS}(?:\\.(?:${DIGITS})?)?|\\.${DIGITS})(?:[eE][-+]?${DIGITS})?$`);
+
 /** float(x) */
-export function toFloat(x: PythonValue): PythonValue {
-  if (isNumeric(x)) return float(toNumber(x));
-  if (typeof x === 'string') {
-    const text = x.trim();
-    if (/^[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text)) return float(Number(text.replace(/_/g, '')));
-    if (/^[-+]?(?:inf|infinity|nan)$/i.test(text))
-      return /nan/i.test(text) ? Number.NaN : text.startsWith('-') ? -Infinity : Infinity;
-    return fail(`could not convert string to float: ${pythonQuote(x)}`);
+export function toFloat(x: PythonValue): number | WholeFloat {
+  if (isNumeric(x)) return float(toFiniteNumber(x));
+  if (typeof x !== 'string') {
+    return typeError(`float() argument must be a string or a real number, not '${typeName(x)}'`);
   }
-  return typeError(`float() argument must be a string or a real number, not '${typeName(x)}'`);
+  const text = x.trim();
+  if (FLOAT.test(text)) return float(Number(text.replace(/_/g, '')));
+  if (/^[-+]?nan$/i.test(text)) return Number.NaN;
+  if (/^[-+]?inf(?:inity)?$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  return fail(`could not convert string to float: ${repr(x)}`);
 }
 
-const pythonQuote = (text: string): string =>
-  text.includes("'") && !text.includes('"') ? `"${text}"` : `'${text.replace(/'/g, "\\'")}'`;
+/** int(x) of a number: towards 0. */
+export function toInt(x: PythonNumber | boolean): PythonNumber {
+  if (typeof x === 'boolean') return Number(x);
+  return isFloat(x) ? round(float(Math.trunc(toNumber(x)))) : x;
+}
 
 /** A text, for a method of texts. */
 export function textWith(x: PythonValue, method: string): string {
   return typeof x === 'string' ? x : fail(`'${typeName(x)}' object has no attribute '${method}'`);
+}
+
+/** A dict, for a method of dicts. */
+export function dictWith(x: PythonValue, method: string): PythonDict {
+  return isDict(x) ? x : fail(`'${typeName(x)}' object has no attribute '${method}'`);
+}
+
+/** abs(x) */
+export function absolute(x: PythonValue): PythonValue {
+  if (!isNumeric(x)) return typeError(`bad operand type for abs(): '${typeName(x)}'`);
+  return toNumber(x) < 0 ? subtract(0, x) : add(0, x);
 }
 
 /** The key of a dict that equals x; null where x can be none. Throws for what cannot be hashed. */
@@ -134,22 +156,12 @@ export function hasKey(dict: PythonDict, key: PythonValue): boolean {
   return found !== null && dict.has(found);
 }
 
-/** d[key]; a KeyError's text is the key's repr. */
-export function at(dict: PythonValue, key: string | number): PythonValue {
-  if (!isDict(dict)) return subscriptError(dict, key);
-  const value = dict.get(key);
-  return value === undefined ? fail(typeof key === 'string' ? pythonQuote(key) : String(key)) : value;
-}
-
-function subscriptError(x: PythonValue, key: string | number): never {
-  const sequence = typeof x === 'string' ? 'string' : 'list';
-  if (typeof x !== 'string' && !isList(x)) return typeError(`'${typeName(x)}' object is not subscriptable`);
-  if (typeof key === 'number') return fail(`${sequence} index out of range`);
-  return typeError(
-    sequence === 'string'
-      ? "string indices must be integers, not 'str'"
-      : 'list indices must be integers or slices, not str',
-  );
+/** x[key] of a dict; a KeyError's text is the key's repr. Of anything else it is the TypeError for a key that is a text. */
+export function at(x: PythonValue, key: PythonValue): PythonValue {
+  if (isDict(x)) return hasKey(x, key) ? x.get(keyOf(key)!)! : fail(repr(key));
+  if (typeof x === 'string') return typeError("string indices must be integers, not 'str'");
+  if (isList(x)) return typeError('list indices must be integers or slices, not str');
+  return typeError(`'${typeName(x)}' object is not subscriptable`);
 }
 
 /** Items of what can be iterated. */

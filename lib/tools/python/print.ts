@@ -1,7 +1,8 @@
 // str(), repr() and json.dumps() of Python values.
 import { pythonFloat, WholeFloat } from '../../text/json.ts';
 import { PythonError } from '../simulator.ts';
-import { isDict, isList, PythonObject, type PythonValue } from './value.ts';
+import { divideToEven, fractionOf } from './rational.ts';
+import { isDict, isList, type PythonNumber, PythonObject, type PythonValue, toFiniteNumber } from './value.ts';
 
 /** str(x) */
 export const str = (x: PythonValue): string => (typeof x === 'string' ? x : repr(x));
@@ -49,6 +50,17 @@ function numberText(x: number | bigint | WholeFloat, python: boolean): string {
   }
   if (!python || Number.isFinite(x)) return pythonFloat(x);
   return Number.isNaN(x) ? 'nan' : x > 0 ? 'inf' : '-inf';
+}
+
+/** f'{x:.2f}' of a number, with so many digits behind the point; ints are converted to floats. */
+export function fixed(x: PythonNumber | boolean, digits: number): string {
+  const value = toFiniteNumber(x);
+  if (!Number.isFinite(value)) return repr(value);
+  const { numerator, denominator } = fractionOf(Math.abs(value));
+  const units = divideToEven(numerator * 10n ** BigInt(digits), denominator);
+  const text = String(units).padStart(digits + 1, '0');
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  return `${sign}${text.slice(0, text.length - digits)}.${text.slice(text.length - digits)}`;
 }
 
 const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;

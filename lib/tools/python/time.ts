@@ -1,5 +1,6 @@
-// Dates as datetime.strptime() reads them.
-import { PythonError } from '../simulator.ts';
+// Dates and times as datetime.strptime() reads them.
+import { PythonError, PythonTypeError } from '../simulator.ts';
+import { repr } from './print.ts';
 import { type PythonValue, typeName } from './value.ts';
 
 /** A calendar date, months from 1. */
@@ -9,37 +10,53 @@ export interface CalendarDate {
   readonly day: number;
 }
 
-const daysIn = (year: number, month: number): number =>
-  new Date(Date.UTC(2000 + (((year % 400) + 400) % 400), month, 0)).getUTCDate();
+const DATE = String.raw`(\d{4})-(1[0-2]|0[1-9]|[1-9])-(3[01]|[12]\d|0[1-9]|[1-9]| [1-9])`;
+const TIME = String.raw`(2[0-3]|[01]\d|\d):([0-5]\d|\d):(6[01]|[0-5]\d|\d)`;
 
-function textOf(text: PythonValue): string {
-  if (typeof text === 'string') return text;
-  throw new PythonError(`strptime() argument 1 must be str, not ${typeName(text)}`);
+interface Format {
+  readonly name: string;
+  readonly pattern: RegExp;
 }
 
-const mismatch = (text: string, format: string): PythonError =>
-  new PythonError(`time data '${text}' does not match format '${format}'`);
+const DATES: Format = { name: '%Y-%m-%d', pattern: new RegExp(`^${DATE}`) };
+const MOMENTS: Format = { name: '%Y-%m-%d %H:%M:%S', pattern: new RegExp(`^${DATE}\\s+${TIME}`) };
 
-/** strptime(text, '%Y-%m-%d') */
-export function parseDate(given: PythonValue): CalendarDate {
-  const text = textOf(given);
-  const match = /^(\d{4})-(1[0-2]|0[1-9]|[1-9])-(3[01]|[12]\d|0[1-9]|[1-9])/.exec(text);
-  if (match === null) throw mismatch(text, '%Y-%m-%d');
-  if (match[0].length < text.length) throw new PythonError(`unconverted data remains: ${text.slice(match[0].length)}`);
-  const [year, month, day] = match.slice(1).map(Number) as [number, number, number];
-  if (year === 0) throw new PythonError(`year ${year} is out of range`);
-  if (day > daysIn(year, month)) throw new PythonError('day is out of range for month');
+/** The groups of a format. */
+function read(text: PythonValue, { name, pattern }: Format): string[] {
+  if (typeof text !== 'string') {
+    throw new PythonTypeError(`strptime() argument 1 must be str, not ${text === null ? 'None' : typeName(text)}`);
+  }
+  const match = pattern.exec(text);
+  if (match === null) throw new PythonError(`time data ${repr(text)} does not match format ${repr(name)}`);
+  const [whole, ...groups] = match;
+  if (whole.length < text.length) throw new PythonError(`unconverted data remains: ${text.slice(whole.length)}`);
+  return groups;
+}
+
+function dateOf(groups: readonly string[]): CalendarDate {
+  const [year, month, day] = groups.map(Number) as [number, number, number];
+  if (year === 0) throw new PythonError('year 0 is out of range');
+  // The calendar of the Gregorian reform repeats every 400 years.
+  if (day > new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate()) {
+    throw new PythonError('day is out of range for month');
+  }
   return { year, month, day };
 }
 
-/** strptime(text, '%Y-%m-%d %H:%M:%S') as something that sorts like it. */
-export function parseTimestamp(given: PythonValue): string {
-  const text = textOf(given);
-  if (!/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/.test(text)) throw mismatch(text, '%Y-%m-%d %H:%M:%S');
-  return text;
+/** strptime(text, '%Y-%m-%d') */
+export const parseDate = (text: PythonValue): CalendarDate => dateOf(read(text, DATES));
+
+/** strptime(text, '%Y-%m-%d %H:%M:%S') in seconds since 1970, without time zones. */
+export function parseMoment(text: PythonValue): number {
+  const groups = read(text, MOMENTS);
+  const date = dateOf(groups.slice(0, 3));
+  const [hours, minutes, seconds] = groups.slice(3).map(Number) as [number, number, number];
+  if (seconds > 59) throw new PythonError('second must be in 0..59');
+  return midnight(date) + hours * 3600 + minutes * 60 + seconds;
 }
 
-const pad = (n: number, width: number): string => String(n).padStart(width, '0');
-/** The first moment of a day, as `parseTimestamp` has it. */
-export const midnight = ({ year, month, day }: CalendarDate): string =>
-  `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)} 00:00:00`;
+/** The first moment of a day, as `parseMoment` has it. */
+export function midnight({ year, month, day }: CalendarDate): number {
+  // Date.UTC() takes years below 100 for years of the 20th century.
+  return new Date(0).setUTCFullYear(year, month - 1, day) / 1000;
+}

@@ -43,7 +43,7 @@ export function given(config: PythonDict, key: string, otherwise: PythonValue): 
 }
 
 const wrong = (key: string, kind: string, value: PythonValue): never => {
-  throw new UserError(`initial_config: ${key} must be a ${kind}, not ${typeName(value)}`);
+  throw new UserError(`initial_config: ${key} must be ${kind === 'int' ? 'an' : 'a'} ${kind}, not ${typeName(value)}`);
 };
 
 /** The same, for a list. Throws a `UserError` for anything else. */
@@ -58,10 +58,15 @@ export function givenDict(config: PythonDict, key: string, otherwise: PythonDict
   return isDict(value) ? value : wrong(key, 'dict', value);
 }
 
-/** The random numbers of a configuration's random_seed. Throws a `UserError` where that is no int. */
+/** A generator of random numbers from the configured seed. Throws a `UserError` for a seed that is no int. */
 export function givenRandom(config: PythonDict, otherwise: number): PythonRandom {
   const seed = given(config, 'random_seed', otherwise);
   return isInt(seed) ? new PythonRandom(seed) : wrong('random_seed', 'int', seed);
+}
+
+/** Refuses long contexts, for an API whose reference fills them with texts that are not here. */
+export function refuseLongContext(className: string, longContext: boolean): void {
+  if (longContext) throw new UserError(`${className} has no fillers for long contexts here`);
 }
 
 /** How the APIs report that something cannot be done. */

@@ -1,5 +1,4 @@
 // GorillaFileSystem of BFCL: a small file system in memory.
-import { UserError } from '../../errors.ts';
 import {
   compareText,
   contains,
@@ -14,7 +13,7 @@ import {
 import { str } from '../python/print.ts';
 import { dict, isInt, type PythonDict, type PythonValue, truthy } from '../python/value.ts';
 import { type Clock, PythonError } from '../simulator.ts';
-import { BaseSimulator, error, givenDict } from './base.ts';
+import { BaseSimulator, error, givenDict, refuseLongContext } from './base.ts';
 import {
   contentsOf,
   everythingIn,
@@ -65,7 +64,7 @@ export class FileSystem extends BaseSimulator {
   }
 
   load(config: PythonDict, longContext = false): void {
-    if (longContext) throw new UserError('GorillaFileSystem has no fillers for long contexts here');
+    refuseLongContext('GorillaFileSystem', longContext);
     this.#root = newFolder('/', null);
     const [top] = givenDict(config, 'root', new Map());
     if (top !== undefined) {

@@ -1,3 +1,4 @@
+// MessageAPI of BFCL: messages between the users of a workspace.
 import { contains, plus, textWith } from '../python/operations.ts';
 import { str } from '../python/print.ts';
 import { PythonRandom } from '../python/random.ts';

@@ -1,21 +1,11 @@
 // TicketAPI of BFCL: support tickets.
-import { at, greater, iterate, less, textWith } from '../python/operations.ts';
+import { at, dictWith, greater, less, plus, textWith } from '../python/operations.ts';
 import { str } from '../python/print.ts';
-import {
-  add,
-  dict,
-  isDict,
-  type PythonDict,
-  type PythonNumber,
-  type PythonValue,
-  pythonEqual,
-  truthy,
-  typeName,
-} from '../python/value.ts';
+import { dict, type PythonDict, type PythonValue, pythonEqual, truthy, typeName } from '../python/value.ts';
 import { type Clock, PythonError } from '../simulator.ts';
 import { BaseSimulator, error, given, givenList, type List } from './base.ts';
 
-const FIELDS = new Set(['title', 'description', 'status', 'priority']);
+const FIELDS: ReadonlySet<unknown> = new Set(['title', 'description', 'status', 'priority']);
 
 export class TicketApi extends BaseSimulator {
   #queue: List = [];
@@ -28,9 +18,9 @@ export class TicketApi extends BaseSimulator {
       this.#create(title!, description!, priority!),
     );
     this.define('get_ticket(ticket_id)', (id) => this.#find(id!) ?? notFound(id!));
-    this.define('close_ticket(ticket_id)', (id) => this.#end(id!, 'Closed', 'closed', null));
+    this.define('close_ticket(ticket_id)', (id) => this.#finish(id!, { status: 'Closed' }));
     this.define('resolve_ticket(ticket_id, resolution)', (id, resolution) =>
-      this.#end(id!, 'Resolved', 'resolved', resolution!),
+      this.#finish(id!, { status: 'Resolved', resolution: resolution! }),
     );
     this.define('edit_ticket(ticket_id, updates)', (id, updates) => this.#edit(id!, updates!));
     this.define('ticket_login(username, password)', (username, password) => {
@@ -62,35 +52,30 @@ export class TicketApi extends BaseSimulator {
     if (less(priority, 1) || greater(priority, 5)) return error('Invalid priority. Priority must be between 1 and 5.');
     const ticket = dict({ id: this.#counter, title, description, status: 'Open', priority, created_by: this.#user });
     this.#queue.push(ticket);
-    this.#counter = add(this.#counter as PythonNumber, 1);
+    this.#counter = plus(this.#counter, 1, '+=');
     return ticket;
   }
 
   #find(id: PythonValue): PythonDict | null {
-    for (const ticket of this.#queue) if (pythonEqual(at(ticket, 'id'), id)) return ticket as PythonDict;
-    return null;
+    return (this.#queue.find((ticket) => pythonEqual(at(ticket, 'id'), id)) ?? null) as PythonDict | null;
   }
 
-  #end(id: PythonValue, status: string, word: string, resolution: PythonValue): PythonValue {
+  /** Sets the status and what goes with it, once. */
+  #finish(id: PythonValue, end: { readonly status: string; readonly resolution?: PythonValue }): PythonValue {
     const ticket = this.#find(id);
-    if (ticket === null || ticket.size === 0) return notFound(id);
-    if (at(ticket, 'status') === status) return error(`Ticket with ID ${str(id)} is already ${word}.`);
-    ticket.set('status', status);
-    if (status === 'Resolved') ticket.set('resolution', resolution);
+    if (ticket === null) return notFound(id);
+    const word = end.status.toLowerCase();
+    if (at(ticket, 'status') === end.status) return error(`Ticket with ID ${str(id)} is already ${word}.`);
+    for (const [key, value] of Object.entries(end)) ticket.set(key, value);
     return dict({ status: `Ticket ${str(id)} has been ${word} successfully.` });
   }
 
-  #edit(id: PythonValue, updates: PythonValue): PythonValue {
+  #edit(id: PythonValue, given: PythonValue): PythonValue {
     const ticket = this.#find(id);
     if (ticket === null) return notFound(id);
-    if (!isDict(updates)) {
-      throw new PythonError(`'${typeName(updates)}' object has no attribute 'keys'`);
-    }
-    const unknown = iterate(updates).filter((key) => !FIELDS.has(String(key)));
-    const odd = unknown.findIndex((key) => typeof key !== 'string');
-    if (odd >= 0)
-      throw new PythonError(`sequence item ${odd}: expected str instance, ${typeName(unknown[odd]!)} found`);
-    if (unknown.length > 0) return error(`Invalid fields for update: ${unknown.join(', ')}`);
+    const updates = dictWith(given, 'keys');
+    const unknown = [...updates.keys()].filter((key) => !FIELDS.has(key));
+    if (unknown.length > 0) return error(`Invalid fields for update: ${joined(unknown)}`);
     for (const [key, value] of updates) if (value !== null) ticket.set(key, value);
     return dict({ status: `Ticket ${str(id)} has been updated successfully.` });
   }
@@ -98,11 +83,17 @@ export class TicketApi extends BaseSimulator {
   #own(status: PythonValue): PythonValue {
     if (!truthy(this.#user)) return [error('User not authenticated. Please log in to view tickets.')];
     const own = this.#queue.filter((ticket) => pythonEqual(at(ticket, 'created_by'), this.#user));
-    if (!truthy(status)) return own;
-    return own.filter(
-      (ticket) => textWith(at(ticket, 'status'), 'lower').toLowerCase() === textWith(status, 'lower').toLowerCase(),
-    );
+    return truthy(status) ? own.filter((ticket) => lower(at(ticket, 'status')) === lower(status)) : own;
   }
 }
 
 const notFound = (id: PythonValue): PythonDict => error(`Ticket with ID ${str(id)} not found.`);
+
+const lower = (x: PythonValue): string => textWith(x, 'lower').toLowerCase();
+
+/** ', '.join(names). The reference joins a set, whose order is not defined. */
+function joined(names: readonly PythonValue[]): string {
+  const other = names.findIndex((name) => typeof name !== 'string');
+  if (other < 0) return names.join(', ');
+  throw new PythonError(`sequence item ${other}: expected str instance, ${typeName(names[other]!)} found`);
+}

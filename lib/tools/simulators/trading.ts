@@ -1,10 +1,11 @@
 // TradingBot of BFCL: stocks, orders, an account.
-import { UserError } from '../../errors.ts';
 import {
+  absolute,
   at,
   atLeast,
   atMost,
   contains,
+  dictWith,
   greater,
   hasKey,
   iterate,
@@ -12,134 +13,98 @@ import {
   minus,
   plus,
   textWith,
-  times,
   toFloat,
+  toInt,
 } from '../python/operations.ts';
-import { repr, str } from '../python/print.ts';
+import { fixed, repr, str } from '../python/print.ts';
 import { PythonRandom } from '../python/random.ts';
-import { midnight, parseDate, parseTimestamp } from '../python/time.ts';
+import { midnight, parseDate, parseMoment } from '../python/time.ts';
 import {
   dict,
-  float,
-  isDict,
-  isNumber,
+  multiply,
   type PythonDict,
   type PythonNumber,
   type PythonValue,
   pythonEqual,
-  round,
-  toNumber,
   truthy,
-  typeName,
 } from '../python/value.ts';
-import { type Clock, PythonError } from '../simulator.ts';
-import { BaseSimulator, error, given, givenDict, givenList, givenRandom, type List } from './base.ts';
+import type { Clock } from '../simulator.ts';
+import {
+  BaseSimulator,
+  error,
+  given,
+  givenDict,
+  givenList,
+  givenRandom,
+  type List,
+  refuseLongContext,
+} from './base.ts';
+import { defaultAccount, defaultOrders, defaultStocks, SECTORS, SYMBOLS } from './trading-defaults.ts';
 
-const stock = (price: number, change: number, volume: number, ma5: number, ma20: number): PythonDict =>
-  dict({ price, percent_change: change, volume, 'MA(5)': ma5, 'MA(20)': float(ma20) });
-
-const stocks = (): PythonDict =>
-  dict({
-    ...{ AAPL: stock(227.16, 0.17, 2.552, 227.11, 227.09), GOOG: stock(2840.34, 0.24, 1.123, 2835.67, 2842.15) },
-    ...{ TSLA: stock(667.92, -0.12, 1.654, 671.15, 668.2), MSFT: stock(310.23, 0.09, 3.234, 309.88, 310.11) },
-    ...{ NVDA: stock(220.34, 0.34, 1.234, 220.45, 220.67), ALPH: stock(1320.45, -0.08, 1.567, 1321.12, 1325.78) },
-    ...{ OMEG: stock(457.23, 0.12, 2.345, 456.78, 458.12), QUAS: stock(725.89, -0.03, 1.789, 726.45, 728) },
-    ...{ NEPT: stock(88.34, 0.19, 0.654, 88.21, 88.67), SYNX: stock(345.67, 0.11, 2.112, 345.34, 346.12) },
-    ZETA: stock(22.09, -0.05, 0.789, 22.12, 22.34),
-  });
-
-const orders = (): PythonDict =>
-  new Map([
-    [12345, dict({ id: 12345, order_type: 'Buy', symbol: 'AAPL', price: 210.65, amount: 10, status: 'Completed' })],
-    [12446, dict({ id: 12446, order_type: 'Sell', symbol: 'GOOG', price: 2840.56, amount: 5, status: 'Pending' })],
-  ]);
-
-const SYMBOLS: ReadonlyMap<PythonValue, string> = new Map([
-  ...([
-    ['Apple', 'AAPL'],
-    ['Google', 'GOOG'],
-    ['Tesla', 'TSLA'],
-    ['Microsoft', 'MSFT'],
-    ['Nvidia', 'NVDA'],
-    ['Zeta Corp', 'ZETA'],
-  ] as const),
-  ...([
-    ['Alpha Tech', 'ALPH'],
-    ['Omega Industries', 'OMEG'],
-    ['Quasar Ltd.', 'QUAS'],
-    ['Neptune Systems', 'NEPT'],
-  ] as const),
-  ...([
-    ['Synex Solutions', 'SYNX'],
-    ['Amazon', 'AMZN'],
-    ['Gorilla', 'GORI'],
-  ] as const),
-]);
-const SECTORS: ReadonlyMap<PythonValue, readonly string[]> = new Map([
-  ['Technology', ['AAPL', 'GOOG', 'MSFT', 'NVDA']],
-  ['Automobile', ['TSLA', 'F', 'GM']],
-]);
-
-/** The simulated present, as seconds of a clock without time zones: 2024-09-01 10:30. */
+const SEED = 1053520;
+/** When the simulated day begins, in seconds since 1970 without time zones. */
 const NOW = Date.UTC(2024, 8, 1, 10, 30) / 1000;
 const DAY = 86_400;
 
 export class TradingBot extends BaseSimulator {
+  #random = new PythonRandom(SEED);
   #orders: PythonDict = new Map();
   #account: PythonDict = new Map();
   #authenticated: PythonValue = false;
   #market: PythonValue = 'Closed';
-  #counter: PythonValue = 12446;
+  #counter: PythonValue = 0;
   #stocks: PythonDict = new Map();
   #watched: List = [];
   #history: List = [];
-  #random = new PythonRandom(0);
 
   constructor(clock: Clock) {
     super(clock);
     this.#defineAccount();
     this.#defineOrders();
+    this.#defineWatchlist();
     this.#defineStocks();
   }
 
   load(config: PythonDict, longContext = false): void {
-    if (longContext) throw new UserError('TradingBot has no fillers for long contexts here');
-    const keyed = givenDict(config, 'orders', orders());
-    this.#orders = new Map(Array.from(keyed, ([key, order]) => [/^\d+$/.test(String(key)) ? Number(key) : key, order]));
-    this.#account = givenDict(
-      config,
-      'account_info',
-      dict({ account_id: 12345, balance: float(10000), binding_card: 1974202140965533 }),
+    refuseLongContext('TradingBot', longContext);
+    this.#random = givenRandom(config, SEED);
+    const orders = givenDict(config, 'orders', defaultOrders());
+    this.#orders = new Map(
+      Array.from(orders, ([key, order]) => [/^\d+$/.test(String(key)) ? Number(key) : key, order]),
     );
+    this.#account = givenDict(config, 'account_info', defaultAccount());
     this.#authenticated = given(config, 'authenticated', false);
     this.#market = given(config, 'market_status', 'Closed');
     this.#counter = given(config, 'order_counter', 12446);
-    this.#stocks = givenDict(config, 'stocks', stocks());
+    this.#stocks = givenDict(config, 'stocks', defaultStocks());
     this.#watched = givenList(config, 'watch_list', ['NVDA']);
     this.#history = givenList(config, 'transaction_history', []);
-    this.#random = givenRandom(config, 1053520);
   }
 
   state(): PythonDict {
     return dict({
-      ...{
-        orders: this.#orders,
-        account_info: this.#account,
-        authenticated: this.#authenticated,
-        market_status: this.#market,
-      },
-      ...{
-        order_counter: this.#counter,
-        stocks: this.#stocks,
-        watch_list: this.#watched,
-        transaction_history: this.#history,
-      },
+      orders: this.#orders,
+      account_info: this.#account,
+      authenticated: this.#authenticated,
+      market_status: this.#market,
+      order_counter: this.#counter,
+      stocks: this.#stocks,
+      watch_list: this.#watched,
+      transaction_history: this.#history,
       long_context: false,
     });
   }
 
-  #refused(to: string): PythonDict | null {
-    return truthy(this.#authenticated) ? null : error(`User not authenticated. Please log in to ${to}.`);
+  /** A method that wants the user to be logged in; what it gives otherwise is `refusal` of the error. */
+  #defineForUsers(
+    signature: string,
+    to: string,
+    run: (...values: PythonValue[]) => PythonValue,
+    refusal: (failure: PythonDict) => PythonValue = (failure) => failure,
+  ): void {
+    this.define(signature, (...values) =>
+      truthy(this.#authenticated) ? run(...values) : refusal(error(`User not authenticated. Please log in to ${to}.`)),
+    );
   }
 
   #defineAccount(): void {
@@ -154,67 +119,45 @@ export class TradingBot extends BaseSimulator {
       this.#authenticated = false;
       return dict({ status: 'Logged out successfully' });
     });
-    this.define('get_account_info()', () => this.#refused('view account information') ?? this.#account);
-    this.define('fund_account(amount)', (amount) => {
-      const refused = this.#refused('fund the account');
-      if (refused !== null) return refused;
-      if (atMost(amount!, 0)) return error('Funding amount must be positive.');
-      return this.#move(
-        'deposit',
-        amount!,
-        plus(at(this.#account, 'balance'), amount!, '+='),
-        'Account funded successfully',
-      );
-    });
-    this.define('withdraw_funds(amount)', (amount) => this.#withdraw(amount!));
-    this.define('get_transaction_history(start_date=None, end_date=None)', (start, end) =>
-      this.#transactions(start!, end!),
+    this.#defineForUsers('get_account_info()', 'view account information', () => this.#account);
+    this.#defineForUsers('fund_account(amount)', 'fund the account', (amount) => this.#fund(amount!));
+    this.#defineForUsers('withdraw_funds(amount)', 'make a transaction', (amount) => this.#withdraw(amount!));
+    this.#defineForUsers(
+      'get_transaction_history(start_date=None, end_date=None)',
+      'view transaction history',
+      (start, end) => this.#transactions(start!, end!),
+      (failure) => [failure],
     );
   }
 
   #defineOrders(): void {
     this.define('get_order_details(order_id)', (id) => {
-      if (hasKey(this.#orders, id!)) return at(this.#orders, keyOf(id!)!);
-      return error(
-        `Order with ID ${str(id!)} not found.Here is the list of orders_id: ${repr([...this.#orders.keys()])}`,
-      );
+      if (hasKey(this.#orders, id!)) return at(this.#orders, id!);
+      const known = repr([...this.#orders.keys()]);
+      return error(`Order with ID ${str(id!)} not found.Here is the list of orders_id: ${known}`);
     });
-    this.define('cancel_order(order_id)', (id) => {
-      if (!hasKey(this.#orders, id!)) return error(`Order with ID ${str(id!)} not found.`);
-      const order = at(this.#orders, keyOf(id!)!) as PythonDict;
-      if (at(order, 'status') === 'Completed')
-        return error(`Can't cancel order ${str(id!)}. Order is already completed.`);
-      order.set('status', 'Cancelled');
-      return dict({ order_id: id!, status: 'Cancelled' });
-    });
-    this.define('place_order(order_type, symbol, price, amount)', (type, symbol, price, amount) =>
-      this.#place(type!, symbol!, price!, amount!),
+    this.define('cancel_order(order_id)', (id) => this.#cancel(id!));
+    this.#defineForUsers(
+      'place_order(order_type, symbol, price, amount)',
+      'place an order',
+      (type, symbol, price, amount) => this.#place(type!, symbol!, price!, amount!),
     );
-    this.define('get_order_history()', () => {
-      const refused = this.#refused('view order history');
-      return refused === null ? dict({ history: [...this.#orders.keys()] }) : [refused];
-    });
+    this.#defineForUsers(
+      'get_order_history()',
+      'view order history',
+      () => dict({ history: [...this.#orders.keys()] }),
+      (failure) => [failure],
+    );
   }
 
-  #defineStocks(): void {
-    this.define('get_current_time()', () => dict({ current_time: '10:30 AM' }));
-    this.define('get_symbol_by_name(name)', (name) => {
-      keyOf(name!);
-      return dict({ symbol: SYMBOLS.get(name!) ?? 'Stock not found' });
-    });
-    this.define('get_stock_info(symbol)', (symbol) =>
-      hasKey(this.#stocks, symbol!)
-        ? at(this.#stocks, symbol as string)
-        : error(`Stock with symbol '${str(symbol!)}' not found.`),
+  #defineWatchlist(): void {
+    this.#defineForUsers(
+      'get_watchlist()',
+      'view the watchlist',
+      () => dict({ watchlist: this.#watched }),
+      (failure) => [`Error: ${str(at(failure, 'error'))}`],
     );
-    this.define('get_watchlist()', () =>
-      truthy(this.#authenticated)
-        ? dict({ watchlist: this.#watched })
-        : ['Error: User not authenticated. Please log in to view the watchlist.'],
-    );
-    this.define('remove_stock_from_watchlist(symbol)', (symbol) => {
-      const refused = this.#refused('modify the watchlist');
-      if (refused !== null) return refused;
+    this.#defineForUsers('remove_stock_from_watchlist(symbol)', 'modify the watchlist', (symbol) => {
       const index = this.#watched.findIndex((known) => pythonEqual(known, symbol!));
       if (index < 0) return error(`Stock ${str(symbol!)} not found in watchlist.`);
       this.#watched.splice(index, 1);
@@ -224,10 +167,17 @@ export class TradingBot extends BaseSimulator {
       if (!contains(this.#watched, symbol!) && hasKey(this.#stocks, symbol!)) this.#watched.push(symbol!);
       return dict({ watchlist: this.#watched });
     });
-    this.define('get_available_stocks(sector)', (sector) => {
-      keyOf(sector!);
-      return dict({ stock_list: [...(SECTORS.get(sector!) ?? [])] });
-    });
+  }
+
+  #defineStocks(): void {
+    this.define('get_current_time()', () => dict({ current_time: '10:30 AM' }));
+    this.define('get_symbol_by_name(name)', (name) => dict({ symbol: SYMBOLS.get(keyOf(name!)) ?? 'Stock not found' }));
+    this.define('get_stock_info(symbol)', (symbol) =>
+      hasKey(this.#stocks, symbol!)
+        ? at(this.#stocks, symbol!)
+        : error(`Stock with symbol '${str(symbol!)}' not found.`),
+    );
+    this.define('get_available_stocks(sector)', (sector) => dict({ stock_list: SECTORS.get(keyOf(sector!)) ?? [] }));
     this.define('filter_stocks_by_price(stocks, min_price, max_price)', (symbols, least, most) =>
       dict({
         filtered_stocks: iterate(symbols!).filter((symbol) => {
@@ -236,48 +186,64 @@ export class TradingBot extends BaseSimulator {
         }),
       }),
     );
-    this.define('notify_price_change(stocks, threshold)', (symbols, threshold) => {
-      const changed = iterate(symbols!).filter((symbol) => {
-        if (!hasKey(this.#stocks, symbol)) return false;
-        const change = at(at(this.#stocks, symbol as string), 'percent_change');
-        return atLeast(absolute(change), threshold!);
-      });
-      const notification =
-        changed.length > 0
-          ? `Stocks ${changed.map(str).join(', ')} have significant price changes.`
-          : 'No significant price changes in the selected stocks.';
-      return dict({ notification });
-    });
+    this.define('notify_price_change(stocks, threshold)', (symbols, threshold) => this.#notify(symbols!, threshold!));
   }
 
   #priceOf(symbol: PythonValue): PythonValue {
-    const key = keyOf(symbol);
-    const found = key === null ? undefined : this.#stocks.get(key);
-    return found === undefined ? 0 : isDict(found) ? (found.get('price') ?? 0) : textWith(found, 'get');
+    const stock = hasKey(this.#stocks, symbol) ? at(this.#stocks, symbol) : new Map();
+    return given(dictWith(stock, 'get'), 'price', 0);
   }
 
+  #notify(symbols: PythonValue, threshold: PythonValue): PythonValue {
+    const changed = iterate(symbols).filter(
+      (symbol) =>
+        hasKey(this.#stocks, symbol) && atLeast(absolute(at(at(this.#stocks, symbol), 'percent_change')), threshold),
+    );
+    const notification =
+      changed.length === 0
+        ? 'No significant price changes in the selected stocks.'
+        : `Stocks ${changed.join(', ')} have significant price changes.`;
+    return dict({ notification });
+  }
+
+  #cancel(id: PythonValue): PythonValue {
+    if (!hasKey(this.#orders, id)) return error(`Order with ID ${str(id)} not found.`);
+    const order = at(this.#orders, id);
+    if (at(order, 'status') === 'Completed') {
+      return error(`Can't cancel order ${str(id)}. Order is already completed.`);
+    }
+    (order as PythonDict).set('status', 'Cancelled');
+    return dict({ order_id: id, status: 'Cancelled' });
+  }
+
+  /** The answer says Pending, the order Open: as if it took a moment to be executed. */
   #place(type: PythonValue, symbol: PythonValue, price: PythonValue, amount: PythonValue): PythonValue {
-    const refused = this.#refused('place an order');
-    if (refused !== null) return refused;
     if (!hasKey(this.#stocks, symbol)) return error(`Invalid stock symbol: ${str(symbol)}`);
     if (atMost(price, 0) || atMost(amount, 0)) return error('Price and amount must be positive values.');
     if (textWith(type, 'lower').toLowerCase() === 'buy') {
-      const cost = times(toFloat(price), Math.trunc(toNumber(amount as PythonNumber)));
-      const balance = this.#account.get('balance') ?? 0;
-      if (greater(cost, balance)) {
-        const [required, available] = [cost, balance].map((x) => cents(x as PythonNumber));
-        return error(`Insufficient funds: required $${required} but only $${available} available.`);
-      }
+      const lack = this.#lackOfFunds(multiply(toFloat(price), toInt(amount as PythonNumber)));
+      if (lack !== null) return error(lack);
     }
     const [id, exact] = [this.#counter, toFloat(price)];
     this.#orders.set(keyOf(id)!, dict({ id, order_type: type, symbol, price: exact, amount, status: 'Open' }));
-    this.#counter = plus(id, 1);
+    this.#counter = plus(id, 1, '+=');
     return dict({ order_id: id, order_type: type, status: 'Pending', price: exact, amount });
   }
 
+  #lackOfFunds(cost: PythonNumber): string | null {
+    const balance = given(this.#account, 'balance', 0);
+    if (!greater(cost, balance)) return null;
+    const [required, available] = [cost, balance as PythonNumber].map((dollars) => fixed(dollars, 2));
+    return `Insufficient funds: required $${required} but only $${available} available.`;
+  }
+
+  #fund(amount: PythonValue): PythonValue {
+    if (atMost(amount, 0)) return error('Funding amount must be positive.');
+    const balance = plus(at(this.#account, 'balance'), amount, '+=');
+    return this.#move('deposit', amount, balance, 'Account funded successfully');
+  }
+
   #withdraw(amount: PythonValue): PythonValue {
-    const refused = this.#refused('make a transaction');
-    if (refused !== null) return refused;
     if (this.#market !== 'Open') return error('Market is closed. Transactions are not allowed.');
     if (atMost(amount, 0)) return error('Transaction amount must be positive.');
     const balance = at(this.#account, 'balance');
@@ -287,29 +253,18 @@ export class TradingBot extends BaseSimulator {
 
   #move(type: string, amount: PythonValue, balance: PythonValue, status: string): PythonValue {
     this.#account.set('balance', balance);
-    const moment = this.#random.integer(NOW, NOW + DAY);
-    const timestamp = new Date(moment * 1000).toISOString().slice(0, 19).replace('T', ' ');
-    this.#history.push(dict({ type, amount, timestamp }));
+    const moment = new Date(this.#random.integer(NOW, NOW + DAY) * 1000);
+    this.#history.push(dict({ type, amount, timestamp: moment.toISOString().slice(0, 19).replace('T', ' ') }));
     return dict({ status, new_balance: balance });
   }
 
   #transactions(start: PythonValue, end: PythonValue): PythonValue {
-    const refused = this.#refused('view transaction history');
-    if (refused !== null) return [refused];
-    const first = truthy(start) ? midnight(parseDate(start)) : '';
-    const last = truthy(end) ? midnight(parseDate(end)) : '~';
+    const first = truthy(start) ? midnight(parseDate(start)) : -Infinity;
+    const last = truthy(end) ? midnight(parseDate(end)) : Infinity;
     const within = this.#history.filter((transaction) => {
-      const timestamp = parseTimestamp(at(transaction, 'timestamp'));
-      return first <= timestamp && timestamp <= last;
+      const moment = parseMoment(at(transaction, 'timestamp'));
+      return first <= moment && moment <= last;
     });
     return dict({ transaction_history: within });
   }
-}
-
-/** f'{x:.2f}' */
-const cents = (x: PythonNumber): string => toNumber(round(x, 2)).toFixed(2);
-
-function absolute(x: PythonValue): PythonValue {
-  if (typeof x !== 'boolean' && !isNumber(x)) throw new PythonError(`bad operand type for abs(): '${typeName(x)}'`);
-  return toNumber(x) < 0 ? minus(0, x) : x;
 }

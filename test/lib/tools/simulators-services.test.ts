@@ -263,6 +263,6 @@ test('configurations of a wrong shape are errors that say where', () => {
     () => episodeOf('TradingBot', { orders: [] }),
     (e) => e instanceof UserError && /orders must be a dict/.test(e.message),
   );
-  assert.throws(() => episodeOf('VehicleControlAPI', { random_seed: 'x' }), /random_seed must be a int/);
+  assert.throws(() => episodeOf('VehicleControlAPI', { random_seed: 'x' }), /random_seed must be an int/);
   assert.throws(() => episodeOf('TicketAPI', { ticket_queue: 3 }), /ticket_queue must be a list/);
 });

@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { UserError } from '../../../lib/errors.ts';
 import { repr } from '../../../lib/tools/python/print.ts';
 import { SIMULATORS } from '../../../lib/tools/simulators/registry.ts';
-import { CLOCK, episodeOf, resultsOf } from '../../support/tools.ts';
-
-/** Calls with the results that they must have, one after the other. */
-type Script = readonly (readonly [call: string, result: string])[];
-
-function play(className: string, config: unknown, script: Script): void {
-  const results = resultsOf(
-    className,
-    config,
-    script.map(([call]) => call),
-  );
-  for (const [i, [call, expected]] of script.entries()) assert.equal(results[i], expected, `${i}: ${call}`);
-}
+import { CLOCK, episodeOf, play } from '../../support/tools.ts';
 
 test('every simulator starts without a configuration, and has a state', () => {
   for (const [name, type] of SIMULATORS) {
@@ -22,6 +11,16 @@ test('every simulator starts without a configuration, and has a state', () => {
     simulator.load(new Map());
     assert.ok(simulator.methods.size > 0, name);
     assert.equal(simulator.state() instanceof Map, true, name);
+  }
+});
+
+test('what has no fillers for long contexts says so', () => {
+  for (const name of ['GorillaFileSystem', 'TradingBot', 'TravelAPI', 'VehicleControlAPI']) {
+    const simulator = new (SIMULATORS.get(name)!)(CLOCK);
+    assert.throws(
+      () => simulator.load(new Map(), true),
+      (error) => error instanceof UserError && error.message.startsWith(`${name} has no fillers`),
+    );
   }
 });
 
