@@ -6,6 +6,7 @@ import type { Mode, Split } from '../types.ts';
 import type { Environment, EnvironmentType } from './environment.ts';
 import { drawInSplit } from './fixed-prompt.ts';
 import type { Message } from '../text/messages.ts';
+import { promptAndAnswer, type TextLimits } from './text/limits.ts';
 import {
   type TextAttempt,
   type TextDemonstration,
@@ -21,8 +22,7 @@ const settings = z.strictObject({
   length: z.int().min(3).max(32).default(6).describe('Letters of a word (L)'),
   letters: z.int().min(5).max(26).default(8).describe('Different letters (K): the first ones of the alphabet'),
   intact: z.number().min(0).max(1).default(0.4).describe('Probability that a letter arrives as it was sent'),
-  promptTokens: z.int().min(1).default(160).describe('Longest prompt, in tokens of the model'),
-  answerTokens: z.int().min(1).default(12).describe('Longest answer, in tokens of the model'),
+  ...promptAndAnswer(160, 12),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -35,16 +35,14 @@ interface Word {
 class Garble implements TextTasks<Word> {
   readonly name = 'garble';
   readonly turns = 1;
-  readonly promptTokens: number;
-  readonly answerTokens: number;
+  readonly limits: TextLimits;
   readonly selfIterationReward = 'plain';
   readonly levels: TextTasks<Word>['levels'];
   readonly #settings: Settings;
 
   constructor(given: Settings) {
     this.#settings = given;
-    this.promptTokens = given.promptTokens;
-    this.answerTokens = given.answerTokens;
+    this.limits = given;
     const { letters, intact } = given;
     this.levels = { chance: 1 / letters, 'copy of the garbled word': intact + (1 - intact) / letters };
   }

@@ -11,6 +11,8 @@ import type { Message } from '../text/messages.ts';
 import type { Mode, Split } from '../types.ts';
 import type { Environment, EnvironmentType } from './environment.ts';
 import { drawInSplit } from './fixed-prompt.ts';
+import { Splits } from './splits.ts';
+import { promptAndAnswer, type TextLimits } from './text/limits.ts';
 import {
   selfIterationMessage,
   type TextAttempt,
@@ -42,8 +44,7 @@ const settings = z.strictObject({
     .string()
     .default('Solve the problem. Reason step by step and put your final answer into \\boxed{}.')
     .describe('What the request says beside the problem'),
-  promptTokens: z.int().min(1).default(4096).describe('Longest prompt, in tokens of the model'),
-  answerTokens: z.int().min(1).default(1024).describe('Longest answer, in tokens of the model'),
+  ...promptAndAnswer(4096, 1024),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -54,30 +55,22 @@ const HELD_OUT_SHARE = 5;
 class MathTasks implements TextTasks<Problem> {
   readonly name = 'math';
   readonly turns = 1;
-  readonly promptTokens: number;
-  readonly answerTokens: number;
+  readonly limits: TextLimits;
   readonly selfIterationReward = 'plain';
   readonly levels = { chance: 0 };
   readonly sizes: Environment['sizes'];
   readonly #settings: Settings;
-  readonly #problems: Readonly<Record<Split, readonly Problem[]>> | null;
+  readonly #problems: Splits<Problem> | null;
 
   constructor(given: Settings) {
     this.#settings = given;
-    this.promptTokens = given.promptTokens;
-    this.answerTokens = given.answerTokens;
-    this.#problems = given.data === null ? null : readSplits(given.data, given);
-    this.sizes =
-      this.#problems === null
-        ? undefined
-        : { train: this.#problems.train.length, held_out: this.#problems.held_out.length };
+    this.limits = given;
+    this.#problems = given.data === null ? null : new Splits(readSplits(given.data, given));
+    this.sizes = this.#problems?.sizes;
   }
 
   task(number: number, split: Split): Problem {
-    if (this.#problems !== null) {
-      const list = this.#problems[split];
-      return list[number % list.length]!;
-    }
+    if (this.#problems !== null) return this.#problems.at(number, split);
     const draw = (random: Random) => MAKERS[random.pick(this.#settings.kinds)](random, this.#settings.most);
     const { problem, answer } = drawInSplit(this.name, number, split, draw, ({ numbers }) => numbers);
     return { id: String(number), problem, answer, source: 'made' };

@@ -16,8 +16,15 @@ import { toolMessages } from '../tools/messages.ts';
 import type { Mode, Split } from '../types.ts';
 import type { Environment, EnvironmentType } from './environment.ts';
 import type { TextCodec } from './text/codec.ts';
-import { OF_TEMPLATES } from './tool-use.ts';
-import { type TextAttempt, TextEnvironment, type TextTasks, type TextVerdict } from './text/text-environment.ts';
+import { Splits } from './splits.ts';
+import { feedbackLimit, promptAndAnswer, type TextLimits } from './text/limits.ts';
+import {
+  storedFeedback,
+  type TextAttempt,
+  TextEnvironment,
+  type TextTasks,
+  type TextVerdict,
+} from './text/text-environment.ts';
 
 const count = z.int().min(1);
 
@@ -47,9 +54,8 @@ const settings = z
       .describe('How calls are written: <tool>JSON</tool>, as Hermes and Qwen do, as Llama 3 does, or as Python'),
     concurrency: count.max(256).default(4).describe('Answers that are judged at a time'),
     seconds: z.number().positive().max(500).default(30).describe('Longest wait for the server'),
-    promptTokens: count.default(16_384).describe('Longest prompt, in tokens of the model'),
-    answerTokens: count.default(512).describe('Longest answer, in tokens of the model'),
-    feedbackTokens: count.default(1024).describe('Longest results of an answer, in tokens of the model'),
+    ...promptAndAnswer(16_384, 512),
+    ...feedbackLimit(1024),
   })
   .refine(({ command, url }) => (command === null) !== (url === null), { error: 'give either command or url' });
 
@@ -58,9 +64,7 @@ type Settings = z.infer<typeof settings>;
 class McpTasks implements TextTasks<McpTask> {
   readonly name = 'mcp';
   readonly turns: number;
-  readonly promptTokens: number;
-  readonly answerTokens: number;
-  readonly feedbackTokens: number;
+  readonly limits: TextLimits;
   readonly selfIterationReward = 'plain';
   readonly levels = { chance: 0 };
   readonly episodeQuality = 'last';
@@ -72,7 +76,7 @@ class McpTasks implements TextTasks<McpTask> {
   readonly #codec: TextCodec;
   readonly #format: CallFormat;
   readonly #inTemplate: boolean;
-  readonly #tasks: Readonly<Record<Split, readonly McpTask[]>>;
+  readonly #tasks: Splits<McpTask>;
   readonly #servers: ToolServers;
   /** Null until they have been asked for. */
   #documents: readonly FunctionDocument[] | null = null;
@@ -81,22 +85,19 @@ class McpTasks implements TextTasks<McpTask> {
     this.#settings = given;
     this.#codec = codec;
     this.#format = FORMATS[given.format];
-    this.#inTemplate = OF_TEMPLATES.includes(given.format) && codec.listsTools;
+    this.#inTemplate = this.#format.inTemplate && codec.listsTools;
     this.turns = given.turns;
-    this.promptTokens = given.promptTokens;
-    this.answerTokens = given.answerTokens;
-    this.feedbackTokens = given.feedbackTokens;
+    this.limits = given;
     this.stops = this.#format.stops;
-    this.#tasks = readSplits(given.tasks, given.test);
-    this.sizes = { train: this.#tasks.train.length, held_out: this.#tasks.held_out.length };
+    this.#tasks = new Splits(readSplits(given.tasks, given.test));
+    this.sizes = this.#tasks.sizes;
     const { command, args, env, url, fresh, concurrency, seconds } = given;
     const place = url === null ? { command: command!, args, env } : { url };
     this.#servers = new ToolServers({ place, fresh, concurrency, seconds });
   }
 
   task(number: number, split: Split): McpTask {
-    const list = this.#tasks[split];
-    return list[number % list.length]!;
+    return this.#tasks.at(number, split);
   }
 
   key({ request }: McpTask): string {
@@ -178,14 +179,14 @@ class McpTasks implements TextTasks<McpTask> {
   }
 
   #stored(feedback: string): string {
-    return this.#codec.decode(this.#codec.encode(feedback).slice(0, this.feedbackTokens));
+    return storedFeedback(this.#codec, feedback, this.limits);
   }
 
   /** Complains about a task whose check calls what the server does not have. */
   #requireTools(names: readonly string[]): void {
     if (names.length === 0)
       throw new UserError('environment mcp: the server offers no tools; there is nothing to train on');
-    for (const { id, check } of [...this.#tasks.train, ...this.#tasks.held_out]) {
+    for (const { id, check } of this.#tasks.all()) {
       const wanted = [...(check.calls ?? []), ...(check.result === undefined ? [] : [check.result])];
       const missing = wanted.find(({ name }) => !names.includes(name));
       if (missing === undefined) continue;

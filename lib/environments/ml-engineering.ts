@@ -17,6 +17,8 @@ import { Sandbox } from '../sandbox/sandbox.ts';
 import type { Message } from '../text/messages.ts';
 import type { Mode, Split } from '../types.ts';
 import type { Environment, EnvironmentType } from './environment.ts';
+import { Splits } from './splits.ts';
+import { promptAndAnswer, type TextLimits } from './text/limits.ts';
 import {
   selfIterationMessage,
   type TextAttempt,
@@ -52,8 +54,7 @@ const settings = z.strictObject({
     .nullable()
     .default(null)
     .describe('Sandbox; null: the best one that works'),
-  promptTokens: z.int().min(1).default(12_288).describe('Longest prompt, in tokens of the model'),
-  answerTokens: z.int().min(1).default(4096).describe('Longest answer, in tokens of the model'),
+  ...promptAndAnswer(12_288, 4096),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -97,8 +98,7 @@ const EXAMPLE = {
 class Competitions implements TextTasks<Entry> {
   readonly name = 'ml_engineering';
   readonly turns = 1;
-  readonly promptTokens: number;
-  readonly answerTokens: number;
+  readonly limits: TextLimits;
   readonly selfIterationReward = 'improvement';
   readonly levels = { chance: 0 };
   readonly standing = 'best';
@@ -107,25 +107,25 @@ class Competitions implements TextTasks<Entry> {
   readonly sizes: Record<Split, number>;
   readonly #language: 'python' | 'javascript';
   readonly #sandbox: Sandbox;
-  readonly #entries: Readonly<Record<Split, readonly Entry[]>>;
+  readonly #entries: Splits<Entry>;
   readonly #opened = new Map<string, Competition>();
 
   constructor(given: Settings) {
-    this.promptTokens = given.promptTokens;
-    this.answerTokens = given.answerTokens;
+    this.limits = given;
     this.#language = given.language ?? (given.data === null ? 'javascript' : 'python');
     this.#sandbox = new Sandbox({
       limits: { seconds: given.seconds, cpuSeconds: 4 * given.seconds },
       ...(given.concurrency === null ? {} : { concurrency: given.concurrency }),
       ...(given.backend === null ? {} : { backend: given.backend }),
     });
-    this.#entries = given.data === null ? madeEntries(given) : folderEntries(given.data, given, this.#sandbox);
-    this.sizes = { train: this.#entries.train.length, held_out: this.#entries.held_out.length };
+    this.#entries = new Splits(
+      given.data === null ? madeEntries(given) : folderEntries(given.data, given, this.#sandbox),
+    );
+    this.sizes = this.#entries.sizes;
   }
 
   task(number: number, split: Split): Entry {
-    const list = this.#entries[split];
-    return list[number % list.length]!;
+    return this.#entries.at(number, split);
   }
 
   key({ id }: Entry): string {

@@ -11,8 +11,10 @@ import type { Message } from '../text/messages.ts';
 import type { Mode, Split } from '../types.ts';
 import type { Environment, EnvironmentType } from './environment.ts';
 import type { TextCodec } from './text/codec.ts';
+import { promptAndAnswer, type TextLimits } from './text/limits.ts';
 import {
   selfIterationMessage,
+  storedFeedback,
   type TextAttempt,
   TextEnvironment,
   type TextTasks,
@@ -60,8 +62,7 @@ const settings = z.strictObject({
     .describe('What an episode is worth: the mean quality of its steps, or that of its last one'),
   sessions: count.max(1024).default(8).describe('Sessions at a time, at most'),
   seconds: z.number().positive().max(500).default(60).describe('Longest wait for the server'),
-  promptTokens: count.default(4096).describe('Longest prompt, in tokens of the model'),
-  answerTokens: count.default(512).describe('Longest answer, in tokens of the model'),
+  ...promptAndAnswer(4096, 512),
   feedbackTokens: z.int().min(32).default(1024).describe('Longest observation after a step, in tokens of the model'),
 });
 
@@ -74,9 +75,7 @@ interface Seeded {
 class OpenEnvTasks implements TextTasks<Seeded> {
   readonly name = 'openenv';
   readonly turns: number;
-  readonly promptTokens: number;
-  readonly answerTokens: number;
-  readonly feedbackTokens: number;
+  readonly limits: TextLimits;
   readonly selfIterationReward = 'plain';
   readonly levels = { chance: 0 };
   readonly judging = 'slow';
@@ -97,9 +96,7 @@ class OpenEnvTasks implements TextTasks<Seeded> {
     this.#translation = given;
     this.#codec = codec;
     this.turns = given.turns;
-    this.promptTokens = given.promptTokens;
-    this.answerTokens = given.answerTokens;
-    this.feedbackTokens = given.feedbackTokens;
+    this.limits = given;
     this.episodeQuality = given.episode;
     this.sizes = { train: given.tasks.train, held_out: given.tasks.test };
     this.#pool = new SessionPool(given.url, given);
@@ -199,7 +196,7 @@ class OpenEnvTasks implements TextTasks<Seeded> {
   }
 
   #stored(feedback: string): string {
-    return this.#codec.decode(this.#codec.encode(feedback).slice(0, this.feedbackTokens));
+    return storedFeedback(this.#codec, feedback, this.limits);
   }
 
   /** Where the answer is the action, every action has the same members: if none was ever taken, the settings are wrong. */

@@ -21,6 +21,8 @@ import type { Clock } from '../tools/simulator.ts';
 import type { Mode, Split } from '../types.ts';
 import type { Environment, EnvironmentType } from './environment.ts';
 import { drawInSplit } from './fixed-prompt.ts';
+import { Splits } from './splits.ts';
+import { feedbackLimit, promptAndAnswer, type TextLimits } from './text/limits.ts';
 import {
   type TextAttempt,
   type TextDemonstration,
@@ -66,9 +68,8 @@ const settings = z.strictObject({
       'exact: 1 where final state and calls are right; official: 1 where every turn passes the checks of BFCL; graded: how much is ' +
         'right; null: exact for a folder, graded for made tasks',
     ),
-  promptTokens: z.int().min(1).default(16_384).describe('Longest prompt, in tokens of the model'),
-  answerTokens: z.int().min(1).default(512).describe('Longest answer, in tokens of the model'),
-  feedbackTokens: z.int().min(1).default(1024).describe('Longest results of an answer, in tokens of the model'),
+  ...promptAndAnswer(16_384, 512),
+  ...feedbackLimit(1024),
 });
 
 type Settings = z.infer<typeof settings>;
@@ -90,9 +91,7 @@ const ALMOST = 0.9;
 class ToolTasks implements TextTasks<Instance> {
   readonly name = 'tool_use';
   readonly turns: number;
-  readonly promptTokens: number;
-  readonly answerTokens: number;
-  readonly feedbackTokens: number;
+  readonly limits: TextLimits;
   readonly selfIterationReward = 'plain';
   readonly levels = { chance: 0 };
   readonly episodeQuality = 'last';
@@ -104,7 +103,7 @@ class ToolTasks implements TextTasks<Instance> {
   readonly #format: CallFormat;
   readonly #inTemplate: boolean;
   readonly #documents: FunctionDocuments;
-  readonly #tasks: Readonly<Record<Split, readonly ToolTask[]>> | null;
+  readonly #tasks: Splits<ToolTask> | null;
 
   /** `inTemplate`: the chat template lists the functions. */
   constructor(given: Settings, inTemplate: boolean) {
@@ -113,18 +112,15 @@ class ToolTasks implements TextTasks<Instance> {
     this.#format = FORMATS[given.format];
     this.#quality = given.quality ?? (given.data === null ? 'graded' : 'exact');
     this.turns = Math.max(given.trainTurns, given.testTurns);
-    this.promptTokens = given.promptTokens;
-    this.answerTokens = given.answerTokens;
-    this.feedbackTokens = given.feedbackTokens;
+    this.limits = given;
     this.stops = this.#format.stops;
-    this.#tasks = given.data === null ? null : splitOf(readTaskFolder(given.data), given.data, given);
+    this.#tasks = given.data === null ? null : new Splits(splitOf(readTaskFolder(given.data), given.data, given));
     this.#documents = given.data === null ? madeDocuments() : readFunctions(given.data);
-    this.sizes = this.#tasks === null ? undefined : sizesOf(this.#tasks);
+    this.sizes = this.#tasks?.sizes;
   }
 
   task(number: number, split: Split): Instance {
-    const list = this.#tasks?.[split];
-    const task = list === undefined ? this.#made(number, split) : list[number % list.length]!;
+    const task = this.#tasks?.at(number, split) ?? this.#made(number, split);
     const { trainRequests, testRequests, trainTurns, testTurns } = this.#settings;
     const [asked, turns] = split === 'train' ? [trainRequests, trainTurns] : [testRequests, testTurns];
     return { task, requests: asked === 'first' ? 1 : task.turns.length, turns };
@@ -224,11 +220,6 @@ class ToolTasks implements TextTasks<Instance> {
   }
 }
 
-const sizesOf = (tasks: Readonly<Record<Split, readonly ToolTask[]>>): Record<Split, number> => ({
-  train: tasks.train.length,
-  held_out: tasks.held_out.length,
-});
-
 /** What makes a made task what it is. */
 const contentOf = ({ config, turns }: ToolTask): string => JSON.stringify([turns, plain(config)]);
 
@@ -238,14 +229,11 @@ function plain(value: unknown): unknown {
   return value instanceof Map ? Array.from(value, ([key, member]) => [key, plain(member)]) : value;
 }
 
-/** Forms for which models are trained with templates that list functions. */
-export const OF_TEMPLATES: readonly FormatName[] = ['hermes', 'llama'];
-
 export const toolUse: EnvironmentType<Settings> & { readonly settings: typeof settings; readonly words: true } = {
   settings,
   words: true,
   create: (given, codec) => {
-    const inTemplate = OF_TEMPLATES.includes(given.format) && given.documents === 'schema' && codec.listsTools;
+    const inTemplate = FORMATS[given.format].inTemplate && given.documents === 'schema' && codec.listsTools;
     return new TextEnvironment(new ToolTasks(given, inTemplate), codec) as Environment;
   },
 };

@@ -1,5 +1,6 @@
 // A connection to a tool server of the Model Context Protocol.
 import { packageVersion } from '../config/root.ts';
+import { shortened } from '../text/shortened.ts';
 import type { FunctionDocument } from '../tools/bfcl/functions.ts';
 import { loadSdk, type SdkClient, type SdkResult, type SdkTool } from './sdk.ts';
 
@@ -11,7 +12,7 @@ export type Place =
 /** The server could not do its work; nothing is known about the answer. */
 export class ToolServerError extends Error {}
 
-/** Longer results are cut, in characters: a model cannot read a file of a megabyte. */
+/** Longer results are cut, in characters. */
 const LONGEST_RESULT = 16_000;
 /** Of what a program says on stderr, in characters. */
 const LONGEST_COMPLAINT = 500;
@@ -72,9 +73,9 @@ export class ToolConnection {
     try {
       const call = { name, arguments: given };
       const result = await this.#client.callTool(call, undefined, { timeout: this.#timeout });
-      return shortened(`${result.isError === true ? 'Error: ' : ''}${textOf(result)}`);
+      return shortened(`${result.isError === true ? 'Error: ' : ''}${textOf(result)}`, LONGEST_RESULT);
     } catch (error) {
-      if (isRefusal(error)) return shortened(`Error: ${error.message}`);
+      if (isRefusal(error)) return shortened(`Error: ${error.message}`, LONGEST_RESULT);
       throw this.#failure(error);
     }
   }
@@ -107,8 +108,3 @@ function textOf({ content = [], structuredContent }: SdkResult): string {
   if (content.length === 0 && structuredContent !== undefined) return JSON.stringify(structuredContent);
   return content.map(({ type, text }) => (type === 'text' ? text : `[${type}]`)).join('\n');
 }
-
-const shortened = (text: string): string =>
-  text.length <= LONGEST_RESULT
-    ? text
-    : `${text.slice(0, LONGEST_RESULT)}... (${text.length - LONGEST_RESULT} characters more)`;

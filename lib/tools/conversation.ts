@@ -1,4 +1,5 @@
 // An episode of tool use, from what the model has said: what was asked, called and returned, and where it stands now.
+import { shortened } from '../text/shortened.ts';
 import type { CallFormat, Reply } from './formats/format.ts';
 import { ToolEpisode } from './bfcl/episode.ts';
 import type { ToolTask } from './bfcl/tasks.ts';
@@ -25,7 +26,7 @@ export interface Conversation {
   readonly calls: readonly (readonly Call[])[];
 }
 
-/** Longer results are cut, in characters: a model cannot read a file of a megabyte. */
+/** Longer results are cut, in characters. */
 const LONGEST_RESULT = 4000;
 
 /** Runs the answers of a model on simulators of their own. `requests`: how many of the task's requests there are. */
@@ -56,11 +57,6 @@ function resultsOf(reply: Reply, episode: ToolEpisode, made: Call[]): string[] {
   return reply.calls.map((wanted) => {
     if ('problem' in wanted) return `Error: ${wanted.problem}`;
     made.push(wanted.call);
-    return shortened(episode.run(wanted.call));
+    return shortened(episode.run(wanted.call), LONGEST_RESULT);
   });
 }
-
-const shortened = (result: string): string =>
-  result.length <= LONGEST_RESULT
-    ? result
-    : `${result.slice(0, LONGEST_RESULT)}... (${result.length - LONGEST_RESULT} characters more)`;

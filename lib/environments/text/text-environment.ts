@@ -6,6 +6,7 @@ import type { Attempt, Mode, Split, Verdict } from '../../types.ts';
 import type { AttemptLimits, Demonstration, Environment } from '../environment.ts';
 import type { Message } from '../../text/messages.ts';
 import type { TextCodec } from './codec.ts';
+import type { TextLimits } from './limits.ts';
 
 /** An answer with what was said about it. */
 export interface TextAttempt {
@@ -39,11 +40,7 @@ export interface TextDemonstration<Instance> {
 export interface TextTasks<Instance> {
   readonly name: string;
   readonly turns: number;
-  /** Longest prompt and longest answer, in tokens of the model. */
-  readonly promptTokens: number;
-  readonly answerTokens: number;
-  /** Longest feedback, in tokens of the model; what is beyond is cut off. Default: no limit. */
-  readonly feedbackTokens?: number;
+  readonly limits: TextLimits;
   readonly selfIterationReward: SelfIterationReward;
   readonly levels: Environment['levels'];
   readonly episodeQuality?: Environment['episodeQuality'];
@@ -84,6 +81,27 @@ export function selfIterationMessage(mode: 'improve' | 'diverge', request: strin
 /** Tokens that texts may take more beside one another than each for itself, headings included. */
 const SLACK = 64;
 
+const NO_ANSWER: TextAttempt = { text: '', feedback: '', quality: 0 };
+
+interface BasePrompt<Instance> {
+  readonly instance: Instance;
+  readonly history: readonly Attempt[];
+  readonly tokens: Int32Array;
+}
+
+const isSame = (a: readonly Attempt[], b: readonly Attempt[]): boolean =>
+  a.length === b.length && a.every((attempt, i) => attempt === b[i]);
+
+const bytesOf = (messages: readonly Message[]): number =>
+  messages.reduce((sum, { content }) => sum + Buffer.byteLength(String(content ?? '')), 0);
+
+const storedTokens = (codec: TextCodec, feedback: string, { feedbackTokens }: TextLimits): Int32Array =>
+  codec.encode(feedback).slice(0, feedbackTokens);
+
+/** Feedback as a history has it: it has been tokens of the model, and no more than there may be. */
+export const storedFeedback = (codec: TextCodec, feedback: string, limits: TextLimits): string =>
+  codec.decode(storedTokens(codec, feedback, limits));
+
 /** Tasks in words as an environment of tokens. */
 export class TextEnvironment<Instance> implements Environment<Instance> {
   readonly name: string;
@@ -104,6 +122,8 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   readonly #stops: readonly string[];
   readonly #tasks: TextTasks<Instance>;
   readonly #codec: TextCodec;
+  /** By the last answer before them. */
+  readonly #basePrompts = new WeakMap<Attempt, BasePrompt<Instance>>();
 
   constructor(tasks: TextTasks<Instance>, codec: TextCodec) {
     this.#tasks = tasks;
@@ -111,10 +131,10 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
     this.name = tasks.name;
     this.turns = tasks.turns;
     this.vocabularySize = codec.vocabularySize;
-    this.promptTokens = tasks.promptTokens;
+    this.promptTokens = tasks.limits.promptTokens;
     this.#stops = tasks.stops ?? [];
     this.attempt = {
-      maxTokens: tasks.answerTokens,
+      maxTokens: tasks.limits.answerTokens,
       stopTokens: codec.stopTokens,
       stopSequences: this.#stops.flatMap((stop) => codec.endings(stop)),
     };
@@ -132,8 +152,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
       tasks.turns === 1
         ? undefined
         : (instance, history) => {
-            const past = this.#past(history);
-            return (tasks.ended?.(instance, past) ?? false) || !this.#hasRoom(instance, past);
+            return (tasks.ended?.(instance, this.#past(history)) ?? false) || !this.#hasRoom(instance, history);
           };
   }
 
@@ -146,6 +165,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   }
 
   prompt(instance: Instance, mode: Mode, previous: Attempt | null, history: readonly Attempt[]): Int32Array {
+    if (mode === 'base') return this.#basePrompt(instance, history);
     return this.#prompt(instance, mode, previous === null ? null : this.#read(previous), this.#past(history));
   }
 
@@ -157,7 +177,7 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   async judge(instance: Instance, answer: Int32Array, history: readonly Attempt[]): Promise<Verdict> {
     const verdict = await this.#tasks.judge(instance, this.#text(answer), this.#past(history));
     if (verdict.status === 'infrastructure_error') return verdict;
-    return { ...verdict, feedback: this.#codec.encode(verdict.feedback).slice(0, this.#tasks.feedbackTokens) };
+    return { ...verdict, feedback: storedTokens(this.#codec, verdict.feedback, this.#tasks.limits) };
   }
 
   reference(instance: Instance, history: readonly Attempt[]): Int32Array {
@@ -206,11 +226,25 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   }
 
   /** Whether one more answer, and a revision of it, can be asked for. An episode that has grown too long is over. */
-  #hasRoom(instance: Instance, history: readonly TextAttempt[]): boolean {
-    const { answerTokens, feedbackTokens = 0, promptTokens } = this.#tasks;
-    // The longest request there is.
-    const around = this.#encode(instance, 'diverge', { text: '', feedback: '', quality: 0 }, history).length;
-    return around + answerTokens + feedbackTokens + SLACK <= promptTokens;
+  #hasRoom(instance: Instance, history: readonly Attempt[]): boolean {
+    const { answerTokens, feedbackTokens = 0, promptTokens } = this.#tasks.limits;
+    const past = this.#past(history);
+    const base = this.#basePrompt(instance, history).length;
+    // What the longest request for a revision says more: no text has more tokens than bytes, and encoding it would be work done twice.
+    const [plain, revision] = (['base', 'diverge'] as const).map((mode) =>
+      bytesOf(this.#tasks.messages(instance, mode, mode === 'base' ? null : NO_ANSWER, past)),
+    );
+    return base + revision! - plain! + answerTokens + feedbackTokens + SLACK <= promptTokens;
+  }
+
+  /** Whether there is room is asked just before the prompt is: it is encoded once for both. */
+  #basePrompt(instance: Instance, history: readonly Attempt[]): Int32Array {
+    const last = history.at(-1);
+    const known = last && this.#basePrompts.get(last);
+    if (known?.instance === instance && isSame(known.history, history)) return known.tokens;
+    const tokens = this.#encode(instance, 'base', null, this.#past(history));
+    if (last !== undefined) this.#basePrompts.set(last, { instance, history: [...history], tokens });
+    return this.#checked(tokens);
   }
 
   #encode(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Int32Array {
@@ -219,7 +253,10 @@ export class TextEnvironment<Instance> implements Environment<Instance> {
   }
 
   #prompt(instance: Instance, mode: Mode, previous: TextAttempt | null, history: readonly TextAttempt[]): Int32Array {
-    const tokens = this.#encode(instance, mode, previous, history);
+    return this.#checked(this.#encode(instance, mode, previous, history));
+  }
+
+  #checked(tokens: Int32Array): Int32Array {
     if (tokens.length > this.promptTokens) {
       throw new UserError(
         `environment ${this.name}: a prompt has ${tokens.length} tokens with this model's tokenizer, more than the ` +

@@ -12,12 +12,15 @@ export type Reply =
   | { readonly kind: 'none'; readonly problem: string };
 
 export interface CallFormat {
+  /** Whether models know it from templates that list functions: where the template can, it lists them. */
+  readonly inTemplate: boolean;
   /** What a model is told: the functions, one per line, and how to call them. */
   instructions(functions: string): string;
   /** The same where the chat template lists the functions itself; empty where that says it all. */
   readonly besideTemplate: string;
   /** Texts that end an answer. */
   readonly stops: readonly string[];
+  /** Never throws for what an answer says. */
   read(answer: string): Reply;
   /** Calls as a model should write them. */
   write(calls: readonly Call[]): string;

@@ -6,6 +6,7 @@ import { readJsonCall, writeJsonCall } from './json-call.ts';
 const [OPEN, CLOSE] = ['<tool_call>', '</tool_call>'];
 
 export const hermes: CallFormat = {
+  inTemplate: true,
   instructions: (functions: string) =>
     `You work on requests with these functions:\n<tools>\n${functions}\n</tools>\n\nA call is a JSON object within tags:\n` +
     `${OPEN}\n{"name": "the function", "arguments": {"argument": "value"}}\n${CLOSE}\n` +

@@ -7,6 +7,7 @@ import { leadingObjects, readJsonCall, writeJsonCall } from './json-call.ts';
 const PREFIX = '<|python_tag|>';
 
 export const llama: CallFormat = {
+  inTemplate: true,
   instructions: (functions: string) =>
     `You work on requests with these functions, one per line:\n${functions}\n\n` +
     'To call a function, answer with a JSON object and nothing else: {"name": "the function", "parameters": {"parameter": "value"}}. ' +

@@ -9,6 +9,7 @@ const HOW =
   ENDINGS;
 
 export const python: CallFormat = {
+  inTemplate: false,
   instructions: (functions: string) =>
     `You work on requests with these functions, one per line:\n${functions}\n\n${HOW}`,
   besideTemplate: HOW,

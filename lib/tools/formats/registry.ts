@@ -1,5 +1,5 @@
 // The forms in which models write calls, by name.
-import type { CallFormat, Reply } from './format.ts';
+import type { CallFormat } from './format.ts';
 import { hermes } from './hermes.ts';
 import { llama } from './llama.ts';
 import { python } from './python.ts';
@@ -8,6 +8,3 @@ import { toolTag } from './tool-tag.ts';
 export const FORMATS = { tool: toolTag, hermes, llama, python } as const satisfies Readonly<Record<string, CallFormat>>;
 
 export type FormatName = keyof typeof FORMATS;
-
-/** What an answer says in this form. Never throws for what it says. */
-export const readCalls = (answer: string, format: FormatName): Reply => FORMATS[format].read(answer);

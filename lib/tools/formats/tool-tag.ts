@@ -8,6 +8,7 @@ const HOW =
   `result. ${ENDINGS}`;
 
 export const toolTag: CallFormat = {
+  inTemplate: false,
   instructions: (functions: string) =>
     `You work on requests with these functions, one per line:\n${functions}\n\n${HOW}`,
   besideTemplate: HOW,

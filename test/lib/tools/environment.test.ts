@@ -127,6 +127,27 @@ test('a revision sees the conversation, the request, the response and its result
   assert.match(later, /Result: \{"result": 3\}\n\n.+# Request\n/s);
 });
 
+test('a prompt is encoded once, though whether it fits is asked before; another history has another prompt', async () => {
+  let encoded = 0;
+  const counting = {
+    ...CODEC,
+    prompt: (...given: Parameters<typeof CODEC.prompt>) => {
+      encoded++;
+      return CODEC.prompt(...given);
+    },
+  };
+  const settings = toolUse.settings.parse({ name: 'tool_use', classes: ['MathAPI'] });
+  const environment = createEnvironment(settings, counting);
+  const instance = environment.task(0, 'train');
+  const [first] = await play(environment, instance, ['<tool>{"name": "add", "arguments": {"a": 1, "b": 2}}</tool>']);
+  assert.ok(!isOver(environment, instance, [first!]));
+  const prompt = environment.prompt(instance, 'base', null, [first!]);
+  assert.equal(encoded, 1);
+  assert.deepEqual(prompt, made({ classes: ['MathAPI'] }).prompt(instance, 'base', null, [{ ...first! }]));
+  assert.ok(environment.prompt(instance, 'base', null, [first!, first!]).length > prompt.length);
+  assert.notDeepEqual(environment.prompt(environment.task(1, 'train'), 'base', null, [first!]), prompt);
+});
+
 test('functions are listed by a chat template that can, and in the first message otherwise', () => {
   const prompts: { tools: readonly unknown[] | null | undefined; text: string }[] = [];
   const codec = {

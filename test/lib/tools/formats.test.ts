@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Reply } from '../../../lib/tools/formats/format.ts';
-import { FORMATS, type FormatName, readCalls } from '../../../lib/tools/formats/registry.ts';
+import { FORMATS, type FormatName } from '../../../lib/tools/formats/registry.ts';
 import { toolSchema } from '../../../lib/tools/formats/schema.ts';
 import { parseCalls } from '../../../lib/tools/python/literal.ts';
 import { writeCall } from '../../../lib/tools/python/write-call.ts';
@@ -13,7 +13,7 @@ function shown(reply: Reply): string | string[] {
   if (reply.kind !== 'calls') return reply.kind;
   return reply.calls.map((wanted) => ('problem' in wanted ? `? ${wanted.problem}` : writeCall(wanted.call)));
 }
-const read = (format: FormatName, answer: string): string | string[] => shown(readCalls(answer, format));
+const read = (format: FormatName, answer: string): string | string[] => shown(FORMATS[format].read(answer));
 
 test('a call in <tool> tags, or one of two words; whichever comes first', () => {
   const call = '<tool>{"name": "cd", "arguments": {"folder": "a b"}}</tool>';
