@@ -1,6 +1,9 @@
 // A context on one device, its memory and its marks: what the table of a backend (backend.cu) works on. runtime.cu implements it
 // with the CUDA runtime, emulate/runtime.cc on the host.
 #pragma once
+#include <cstdlib>
+#include <string_view>
+
 #include "cuda/context.h"
 #include "device/backend.h"
 
@@ -19,6 +22,12 @@ using device::Graph;
 using device::Instance;
 
 constexpr int kMarks = 32;
+
+// False where EXIT_RL_WGMMA=off.
+inline bool wgmma_wanted() {
+  const char* const text = std::getenv("EXIT_RL_WGMMA");
+  return !text || std::string_view(text) != "off";
+}
 
 const char* backend_kind();
 uint32_t backend_abi();

@@ -35,7 +35,7 @@ __device__ __forceinline__ T from_float(float x) {
 }
 template <class S>
 __device__ __forceinline__ S& shared() {
-  extern __shared__ __align__(128) unsigned char memory[];
+  extern __shared__ __align__(1024) unsigned char memory[];
   return *reinterpret_cast<S*>(memory);
 }
 #else

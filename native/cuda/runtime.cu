@@ -6,6 +6,7 @@
 
 #include "cuda/instance.h"
 #include "cuda/libraries.h"
+#include "cuda/warpgroup_check.h"
 
 namespace exitrl::device {
 struct Graph {
@@ -83,6 +84,22 @@ void require_device(int32_t device) {
 
 std::string size_text(int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
+// Why warpgroups must not multiply on this device, or nothing. A card that gives one wrong result does without.
+std::string warpgroup_objection(Context& context) {
+  if (context.compute != 90) return "it exists on compute capability 9.0 only";
+  if (!wgmma_wanted()) return "switched off by EXIT_RL_WGMMA";
+  int* wrong = nullptr;
+  check(cudaMalloc(&wrong, sizeof *wrong), "allocating device memory");
+  const std::unique_ptr<int, void (*)(int*)> owner(wrong, [](int* p) { cudaFree(p); });
+  int found = 0;
+  constexpr const char* kWhat = "checking wgmma (EXIT_RL_WGMMA=off does without it)";
+  check(cudaMemsetAsync(wrong, 0, sizeof *wrong, context.stream), kWhat);
+  check_warpgroup_products(context, wrong);
+  check(cudaMemcpyAsync(&found, wrong, sizeof found, cudaMemcpyDeviceToHost, context.stream), kWhat);
+  check(cudaStreamSynchronize(context.stream), kWhat);
+  return found == 0 ? "" : std::to_string(found) + " wrong results of small products";
+}
+
 // Why a card cannot be used, or nothing.
 std::string objection(const cudaDeviceProp& properties, int device) {
   const int compute = properties.major * 10 + properties.minor;
@@ -133,6 +150,11 @@ void describe(int32_t device, DeviceInfo& info) {
   size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "asking for free memory");
   info.free_bytes = int64_t(free);
+  Context context;
+  context.compute = info.compute;  // on the default stream
+  const std::string no_warpgroups = warpgroup_objection(context);
+  std::snprintf(info.libraries, sizeof info.libraries, "%swgmma: %s\n", library_report().c_str(),
+                no_warpgroups.empty() ? "checked on small products; used by attention" : ("not used: " + no_warpgroups).c_str());
 }
 
 Instance* open_instance(int32_t device) {
@@ -151,6 +173,7 @@ Instance* open_instance(int32_t device) {
   check(cudaStreamCreateWithFlags(&context.stream, cudaStreamNonBlocking), "making a stream");
   for (cudaEvent_t& mark : instance->marks) check(cudaEventCreateWithFlags(&mark, cudaEventDisableTiming), "making an event");
   context.libraries = open_libraries(context);
+  context.warpgroups = warpgroup_objection(context).empty();
   return instance.release();
 }
 

@@ -64,6 +64,8 @@ __device__ __forceinline__ float exp2_fast(float x) {
 
 #else
 
+inline uint32_t shared_address(const void* p) { return emulate::shared_address(p); }
+
 inline void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { emulate::mma_m16n8k16(d, a, b0, b1); }
 
 namespace detail {

@@ -132,6 +132,7 @@ bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const Gen
   pass.merge_count = int64_t(plan.merge_rows.size());
   pass.partial_o = at_.partial_o;
   pass.partial_lse = at_.partial_lse;
+  pass.few_queries = true;
   staging_.send();
   pass.tokens = at_.tokens;
   // The first step of a size runs as it is: what is loaded when it is first used cannot be loaded while a graph is recorded.

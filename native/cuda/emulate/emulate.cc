@@ -11,6 +11,7 @@
 #include "core/bf16.h"
 #include "core/status.h"
 #include "cuda/emulate/fiber.h"
+#include "cuda/emulate/products.h"
 
 namespace exitrl::cuda::emulate {
 
@@ -33,6 +34,7 @@ struct Thread {
   unsigned exchanges = 0;
   std::vector<Copy> copies;                // not committed
   std::deque<std::vector<Copy>> groups;    // committed, oldest first
+  Products products;
 };
 
 struct Slot {
@@ -89,6 +91,16 @@ bool release(int begin, int end, Thread::State state) {
   return true;
 }
 
+// Warpgroups multiply as one: every warp of one has given the same number of products, and has waited for them.
+void check_products(int threads) {
+  for (int t = 0; t < threads; ++t) {
+    const Products& own = here->threads[size_t(t)]->products;
+    if (own.any_left()) fail(ErrorCode::internal, std::string(here->name) + ": thread " + std::to_string(t) + " ended without waiting for its products");
+    if (own.count() == here->threads[size_t(t / 128 * 128)]->products.count() && (own.count() == 0 || threads % 128 == 0)) continue;
+    fail(ErrorCode::internal, std::string(here->name) + ": a product that not all four warps of a warpgroup take part in (thread " + std::to_string(t) + ")");
+  }
+}
+
 void run_lane(int t) {
   Thread& thread = *here->threads[size_t(t)];
   while (thread.state == Thread::State::ready) {
@@ -115,6 +127,7 @@ void run_block(dim3 block, dim3 grid, int threads) {
     thread.exchanges = 0;
     thread.copies.clear();
     thread.groups.clear();
+    thread.products.clear();
     thread.fiber.start(body, nullptr);
   }
   const int warps = threads / 32;
@@ -137,6 +150,7 @@ void run_block(dim3 block, dim3 grid, int threads) {
     for (int t = 0; t < threads; ++t) any |= here->threads[size_t(t)]->state != Thread::State::ended;
     if (any && !progress) deadlock(threads);
   }
+  check_products(threads);
 }
 
 }  // namespace
@@ -155,7 +169,7 @@ void launch(const char* name, std::function<void()> kernel, dim3 grid, int threa
   machine.slots.resize(std::max(machine.slots.size(), size_t(threads) * 2));
   // Exactly as many bytes as asked for: the address sanitizer sees what lies beyond.
   void* memory = nullptr;
-  if (shared_bytes > 0 && posix_memalign(&memory, 128, shared_bytes) != 0) fail(ErrorCode::out_of_memory, "no memory for emulated shared memory");
+  if (shared_bytes > 0 && posix_memalign(&memory, 1024, shared_bytes) != 0) fail(ErrorCode::out_of_memory, "no memory for emulated shared memory");
   here = &machine;
   machine.shared.reset(memory);
   machine.shared_bytes = shared_bytes;
@@ -194,6 +208,12 @@ void* shared_memory(size_t bytes) {
   if (bytes > here->shared_bytes)
     fail(ErrorCode::internal, std::string(here->name) + " uses " + std::to_string(bytes) + " bytes of shared memory, but asked for " + std::to_string(here->shared_bytes));
   return here->shared.get();
+}
+
+uint32_t shared_address(const void* p) {
+  const ptrdiff_t address = static_cast<const unsigned char*>(p) - static_cast<const unsigned char*>(here->shared.get());
+  if (address < 0 || size_t(address) >= here->shared_bytes) fail(ErrorCode::internal, std::string(here->name) + " takes the shared address of what is not in shared memory");
+  return uint32_t(address);
 }
 
 void wait(Barrier barrier, const char* what) {
@@ -248,6 +268,26 @@ void wait_copies(int groups_left) {
     for (const Copy& copy : thread.groups.front()) do_copy(copy);
     thread.groups.pop_front();
   }
+}
+
+void multiply_later(float (*d)[4], int n, const uint32_t (&a)[4], uint64_t b, bool b_by_row, bool add) {
+  const Exchanged lanes = exchange(a, sizeof a, "a product of a warpgroup");
+  Product product{d, n, true, b_by_row, add, {}, 0, b};
+  for (int e = 0; e < 2; ++e)
+    for (int p = 0; p < 4; ++p) {
+      uint32_t registers[4];
+      std::memcpy(registers, lanes.of(lane() / 4 * 4 + p), sizeof registers);
+      for (int k = 0; k < 4; ++k) product.a_rows[e][k / 2 * 8 + 2 * p + k % 2] = from_bf16(uint16_t(registers[e + k / 2 * 2] >> (k % 2 * 16)));
+    }
+  current().products.give(product);
+}
+void multiply_later(float (*d)[4], int n, uint64_t a, uint64_t b, bool b_by_row, bool add) {
+  exchange(&a, sizeof a, "a product of a warpgroup");
+  current().products.give({d, n, false, b_by_row, add, {}, a, b});
+}
+void commit_products() { current().products.commit(); }
+void wait_products(int groups_left) {
+  current().products.wait(groups_left, {static_cast<const unsigned char*>(here->shared.get()), here->shared_bytes}, here->current);
 }
 
 }  // namespace exitrl::cuda::emulate

@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "core/bf16.h"
+#include "ops/matmul/gemm_device.h"
 #include "ops/rope/qk_rope_device.h"
 
 namespace exitrl::device {
@@ -49,6 +50,7 @@ struct AttentionForward {
   int64_t H, K, D, window;     // window 0: none; a query sees keys in (position - window, position]
   float scale;
   Precision precision;
+  Order order;  // fixed: a row has the same bits in every call; any: calls of many rows may use wgmma
 };
 
 // o = sum of exp(lse_p - lse) o_p over the partial results of a row, in the order of `parts`; lse = log sum exp(lse_p).

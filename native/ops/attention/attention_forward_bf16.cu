@@ -4,8 +4,9 @@
 // registers, at 256 there is room for one tile of each: values arrive while scores are computed, the next keys while the
 // values are used. Softmax is online, in base 2, with the scale folded in.
 //
-// A row's numbers depend on its query and keys only: every tile's product P V starts from zero and joins the row by
-// o = o alpha + P V, so a tile in which the row sees nothing leaves it as it is (alpha = 1), seen by others or not.
+// With Cores::warp a row's numbers depend on its query and keys only: every tile's product P V starts from zero and joins the row by
+// o = o alpha + P V, so a tile in which the row sees nothing leaves it as it is (alpha = 1), seen by others or not. Cores::warpgroup,
+// for heads of 64 and 128 on Hopper, has wgmma add P V to o alpha; there a block, not a warp, leaves out tiles it sees nothing of.
 #include "ops/attention/attention_mma.h"
 
 namespace exitrl::cuda::attention {
@@ -15,6 +16,7 @@ using device::AttentionForward;
 using device::AttentionItem;
 using device::kKeyTile;
 using device::kPagePositions;
+using device::Order;
 static_assert(kRows == device::kQueryTile && kKeyTile == kWarps * kPagePositions);
 
 template <int D>
@@ -24,9 +26,18 @@ template <int D, bool padded>
 constexpr int kBlocks = D == 128 || (D == 64 && padded) ? 3 : D <= 64 ? 4 : 2;
 
 // Keys, values, then with double buffers the second ones. The third holds q at the beginning, at width 256 for good.
-template <int D>
+template <int D, Cores cores>
 struct Shared {
-  Tile<kKeyTile, D> at[kDouble<D> ? 4 : 3];
+  TileOf<cores, kKeyTile, D> at[kDouble<D> ? 4 : 3];
+};
+// Lowest and highest position of each warp's rows.
+struct Bounds {
+  int low[kWarps], high[kWarps];
+};
+template <int D>
+struct Shared<D, Cores::warpgroup> {
+  TileOf<Cores::warpgroup, kKeyTile, D> at[4];
+  Bounds bounds;
 };
 
 // `padded`: heads are narrower than D, the columns behind them are zeros.
@@ -46,29 +57,34 @@ struct Block {
     const int key = first + kPagePositions * warp_index();
     return key < item.key_end ? a.pages[item.table + unsigned(key) / kPagePositions] : 0;
   }
-  __device__ void copy_queries(Tile<kRows, D>& to) const {
+  template <class AnyTile>
+  __device__ void copy_queries(AnyTile& to) const {
     const bf16* const q = static_cast<const bf16*>(a.q);
     for_each_piece<D>([&](int r, int column) {
       const int row = 16 * warp_index() + r;
       const bool valid = row < rows && column < width();
-      copy_async16(&to.at[row][column], valid ? q + token(row) * a.q_stride + query_head(row) * width() + column : q, valid);
+      copy_async16(to.piece(row, column), valid ? q + token(row) * a.q_stride + query_head(row) * width() + column : q, valid);
     });
   }
   // This warp's page of keys or values. Slots at or behind key_end are not read: they become zeros.
-  __device__ void copy_page(Tile<kKeyTile, D>& to, const void* pages, int page, int first) const {
+  template <class AnyTile>
+  __device__ void copy_page(AnyTile& to, const void* pages, int page, int first) const {
     const int warp = warp_index(), keys = item.key_end - (first + kPagePositions * warp);
     const bf16* const from = static_cast<const bf16*>(pages) + page * a.page_stride + int64_t(head) * kPagePositions * width();
     for_each_piece<D>([&](int row, int column) {
-      copy_async16(&to.at[kPagePositions * warp + row][column], from + row * width() + column, row < keys && column < width());
+      copy_async16(to.piece(kPagePositions * warp + row, column), from + row * width() + column, row < keys && column < width());
     });
   }
 };
 
-template <int D, bool padded>
-__global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(const AttentionForward a) {
+template <int D, bool padded, Cores cores>
+__device__ __forceinline__ void forward(const AttentionForward& a) {
+  constexpr bool together = cores == Cores::warpgroup;
+  static_assert(!together || (kDouble<D> && D % 64 == 0 && !padded));
   const Block<D, padded> block(a);
   if (block.rows <= 0) return;
-  auto& tiles = shared<Shared<D>>().at;
+  auto& memory = shared<Shared<D, cores>>();
+  auto& tiles = memory.at;
   const int warp = warp_index(), lane = lane_index(), window = int(a.window);
 
   // Positions of this lane's two rows, and the lowest and highest among the warp's.
@@ -86,6 +102,11 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
     high = max(high, __shfl_xor_sync(0xffffffffu, high, offset));
   }
 
+  // Those of the rows that multiply together.
+  int lowest = low, highest = high;
+  if constexpr (together)
+    if (lane == 0) memory.bounds.low[warp] = low, memory.bounds.high[warp] = high;
+
   const float scale = a.scale * kLog2E;
   float o[D / 8][4] = {}, m[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
   uint32_t q[kDouble<D> ? D / 16 : 1][4];
@@ -100,12 +121,20 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
 #pragma unroll
     for (int k = 0; k < D / 16; ++k) left_of(q[k], tiles[2], 16 * warp, 16 * k);
   }
+  if constexpr (together) {
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) {
+      lowest = min(lowest, memory.bounds.low[w]);
+      highest = max(highest, memory.bounds.high[w]);
+    }
+  }
 
   int stage = 0;
   for (int first = block.item.key_begin; first < block.item.key_end; first += kKeyTile) {
     const int next = first + kKeyTile;
     const int next_page = block.page_at(next);
     copy_wait<0>();
+    if constexpr (together) publish_copies();
     __syncthreads();
     auto &keys = tiles[2 * stage], &values = tiles[2 * stage + 1];
     if constexpr (kDouble<D>) {
@@ -121,8 +150,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
     copy_commit();
 
     float s[kKeyTile / 8][4];
-    const bool visible = active && first <= high && (window == 0 || next - 1 > low - window);
-    if (visible)
+    const bool visible = (together || active) && first <= highest && (window == 0 || next - 1 > lowest - window);
+    if constexpr (together) {
+      if (visible) multiply_rows(s, keys, q);
+    } else if (visible) {
       multiply_rows(s, keys, [&](uint32_t(&left)[4], int k) {
         if constexpr (kDouble<D>) {
 #pragma unroll
@@ -131,6 +162,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
           left_of(left, tiles[2], 16 * warp, k);
         }
       });
+    }
     if constexpr (!kDouble<D>) {
       copy_wait<0>();
       __syncthreads();
@@ -174,16 +206,30 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
     }
     uint32_t p[kKeyTile / 16][4];
     pack_left(p, s);
-    constexpr int kAtOnce = D % 32 == 0 ? 4 : 2;
+    if constexpr (together) {
 #pragma unroll
-    for (int c = 0; c < D / 8; c += kAtOnce) {
-      if constexpr (!kDouble<D>) __syncwarp();  // else the compiler moves loads of values up until registers spill
-      float d[kAtOnce][4] = {};
-      multiply_columns<kAtOnce>(d, p, values, 8 * c);
+      for (int c = 0; c < D / 8; ++c)
 #pragma unroll
-      for (int n = 0; n < kAtOnce; ++n)
+        for (int j = 0; j < 4; ++j) o[c][j] *= alpha[j / 2];
+      hold(o);
+      products_begin();
 #pragma unroll
-        for (int j = 0; j < 4; ++j) o[c + n][j] = fmaf(o[c + n][j], alpha[j / 2], d[n][j]);
+      for (int k = 0; k < kKeyTile / 16; ++k) multiply_registers<D, Right::by_row>(o, p[k], factor_of_columns(values, 16 * k), true);
+      products_commit();
+      products_wait<0>();
+      hold(o);
+    } else {
+      constexpr int kAtOnce = D % 32 == 0 ? 4 : 2;
+#pragma unroll
+      for (int c = 0; c < D / 8; c += kAtOnce) {
+        if constexpr (!kDouble<D>) __syncwarp();  // else the compiler moves loads of values up until registers spill
+        float d[kAtOnce][4] = {};
+        multiply_columns<kAtOnce>(d, p, values, 8 * c);
+#pragma unroll
+        for (int n = 0; n < kAtOnce; ++n)
+#pragma unroll
+          for (int j = 0; j < 4; ++j) o[c + n][j] = fmaf(o[c + n][j], alpha[j / 2], d[n][j]);
+      }
     }
   }
   copy_wait<0>();
@@ -225,17 +271,31 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(c
     const int row = 16 * warp + r;
     if (row >= self.rows || column >= self.width()) return;
     bf16* const to = static_cast<bf16*>(a.o) + (int64_t(self.token(row)) * a.H + self.query_head(row)) * self.width();
-    store<8>(to + column, load<8>(&tiles[0].at[row][column]));
+    store<8>(to + column, load<8>(tiles[0].piece(row, column)));
   });
+}
+
+template <int D, bool padded>
+__global__ void __launch_bounds__(kThreads, kBlocks<D, padded>) forward_kernel(const AttentionForward a) {
+  forward<D, padded, Cores::warp>(a);
+}
+template <int D>
+__global__ void __launch_bounds__(kThreads, kBlocks<D, false>) forward_warpgroup_kernel(const AttentionForward a) {
+  if constexpr (kWarpgroups) forward<D, false, Cores::warpgroup>(a);
 }
 
 }  // namespace
 
 void forward_bf16(Context& context, const AttentionForward& a) {
   by_head_width(a.D, [&](auto width, auto padded) {
-    static_assert(sizeof(Shared<width()>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
     const dim3 grid(a.item_count, a.K, ceil_div(a.H / a.K, kRows));
-    launch(context, "attention_forward", forward_kernel<width(), padded()>, grid, kThreads, sizeof(Shared<width()>), a);
+    if constexpr (kForWarpgroup<width(), padded()>)
+      if (context.warpgroups && a.order == Order::any)
+        return launch(context, "attention_forward_warpgroup", forward_warpgroup_kernel<width()>, grid, kThreads,
+                      sizeof(Shared<width(), Cores::warpgroup>), a);
+    using Memory = Shared<width(), Cores::warp>;
+    static_assert(sizeof(Memory) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
+    launch(context, "attention_forward", forward_kernel<width(), padded()>, grid, kThreads, sizeof(Memory), a);
   });
 }
 

@@ -1,7 +1,9 @@
 // Pieces of the bf16 attention kernels: tiles in shared memory and their products on tensor cores. A block has four warps, a
 // warp 16 rows of the block's tile; lane l has the rows l / 4 and l / 4 + 8 of them (fragments: cuda/tile.h).
 #pragma once
-#include "cuda/tile.h"
+#include <type_traits>
+
+#include "cuda/warpgroup.h"
 #include "ops/attention/attention_kernels.h"
 
 namespace exitrl::cuda::attention {
@@ -28,10 +30,21 @@ void by_head_width(int64_t D, Body&& body) {
 template <int R, int D>
 struct Tile {
   alignas(16) bf16 at[R][D + 8];
+  // Eight numbers; column is a multiple of 8.
+  __device__ __forceinline__ bf16* piece(int row, int column) { return &at[row][column]; }
+  __device__ __forceinline__ const bf16* piece(int row, int column) const { return &at[row][column]; }
 };
+// Whose tensor cores multiply: of each warp for itself (mma.sync), or of the block's four warps together (wgmma).
+enum class Cores { warp, warpgroup };
+template <Cores cores, int R, int D>
+using TileOf = std::conditional_t<cores == Cores::warp, Tile<R, D>, Panels<R, D>>;
 
 __device__ __forceinline__ int warp_index() { return int(threadIdx.x / kWarp); }
 __device__ __forceinline__ int lane_index() { return int(threadIdx.x % kWarp); }
+
+// Heads that warpgroups multiply: of whole panels, and with registers for all of a row.
+template <int D, bool padded>
+constexpr bool kForWarpgroup = !padded && (D == 64 || D == 128);
 
 // Lanes to a row when a warp takes it in pieces of 16 bytes: a lane's columns then differ by constants.
 template <int D>
@@ -49,9 +62,9 @@ __device__ __forceinline__ void for_each_piece(Body&& body) {
 }
 
 // Rows [row, row + 16), columns [k, k + 16) as left operand.
-template <int R, int D>
-__device__ __forceinline__ void left_of(uint32_t (&a)[4], const Tile<R, D>& x, int row, int k) {
-  ldmatrix_x4(a, &x.at[row + lane_index() % 16][k + lane_index() / 16 * 8]);
+template <class AnyTile>
+__device__ __forceinline__ void left_of(uint32_t (&a)[4], const AnyTile& x, int row, int k) {
+  ldmatrix_x4(a, x.piece(row + lane_index() % 16, k + lane_index() / 16 * 8));
 }
 
 // s (16, 8 N) = x (16, D) times the first 8 N rows of y; left(a, k) gives the columns [k, k + 16) of x.
@@ -105,9 +118,36 @@ __device__ __forceinline__ void multiply_columns(float (*d)[4], const uint32_t (
     }
 }
 
+// s (64, 8 N) = the rows whose left operands q holds, times the first 8 N rows of y; for four warps.
+template <int N, int R, int D>
+__device__ __forceinline__ void multiply_rows(float (&s)[N][4], const Panels<R, D>& y, const uint32_t (&q)[D / 16][4]) {
+  products_begin();
+#pragma unroll
+  for (int k = 0; k < D; k += 16) multiply_registers<8 * N, Right::by_column>(s, q[k / 16], factor_of_rows(y, 0, k), k > 0);
+  products_commit();
+  products_wait<0>();
+  hold(s);
+}
+
+// s (64, 8 N) = x times the rows of y, and the same of t, u, v at once; for four warps.
+template <int N, int R, int D>
+__device__ __forceinline__ void multiply_both(float (&s)[N][4], const Panels<kRows, D>& x, const Panels<R, D>& y, float (&t)[N][4],
+                                              const Panels<kRows, D>& u, const Panels<R, D>& v) {
+  static_assert(R == 8 * N);
+  products_begin();
+#pragma unroll
+  for (int k = 0; k < D; k += 16) multiply_shared<R, Right::by_column>(s, factor_of_rows(x, 0, k), factor_of_rows(y, 0, k), k > 0);
+#pragma unroll
+  for (int k = 0; k < D; k += 16) multiply_shared<R, Right::by_column>(t, factor_of_rows(u, 0, k), factor_of_rows(v, 0, k), k > 0);
+  products_commit();
+  products_wait<0>();
+  hold(s);
+  hold(t);
+}
+
 // A warp's 16 rows, 8 C columns, rounded into rows [row, row + 16) of a tile: they leave it in pieces of 16 bytes.
-template <int C, int R, int D>
-__device__ __forceinline__ void put_rows(Tile<R, D>& to, int row, int column, const float (&d)[C][4], float first_scale,
+template <int C, class AnyTile>
+__device__ __forceinline__ void put_rows(AnyTile& to, int row, int column, const float (&d)[C][4], float first_scale,
                                          float second_scale) {
   const int lane = lane_index(), g = lane / 4, i = lane % 4;
 #pragma unroll
@@ -116,7 +156,7 @@ __device__ __forceinline__ void put_rows(Tile<R, D>& to, int row, int column, co
     for (int e = 0; e < 2; ++e) {
       // Adding 0 makes -0 of numbers that vanished +0, whatever was added to them later.
       const float scale = e == 0 ? first_scale : second_scale, x = d[c][2 * e] * scale + 0.0f, y = d[c][2 * e + 1] * scale + 0.0f;
-      store<2>(&to.at[row + g + 8 * e][column + 8 * c + 2 * i], Vec<bf16, 2>{from_float<bf16>(x), from_float<bf16>(y)});
+      store<2>(to.piece(row + g + 8 * e, column + 8 * c) + 2 * i, Vec<bf16, 2>{from_float<bf16>(x), from_float<bf16>(y)});
     }
 }
 

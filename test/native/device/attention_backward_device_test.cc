@@ -7,7 +7,7 @@ using namespace check;
 namespace {
 
 // dqkv of the device, from what the CPU's forward pass gives.
-void compare(AttentionBatch& b, Precision p, double tolerance) {
+void compare(AttentionBatch& b, Precision p, double tolerance, bool warpgroups = false) {
   Pool pool(1);
   b.qkv = rounded(p, b.qkv);
   const Floats d_o = rounded(p, random_floats(b.rows * b.H * b.D, 40));
@@ -19,6 +19,7 @@ void compare(AttentionBatch& b, Precision p, double tolerance) {
                             want.data(), b.H, b.K, b.D, b.window, b.scale()});
   device::AttentionBackwardPlan plan;
   plan_attention_backward(plan, b.spans.data(), b.families.data(), families, b.window);
+  device_context().warpgroups = warpgroups;
   const Floats got = in_both_orders([&] {
     Numbers qkv(p, b.qkv), out(p, o), gradient(p, d_o), lse(Precision::f32, forward.lse), delta(Precision::f32, b.rows * b.H);
     Numbers dqkv(p, int64_t(b.qkv.size()));
@@ -29,6 +30,7 @@ void compare(AttentionBatch& b, Precision p, double tolerance) {
                            int64_t(plan.key_items.size()), b.rows, b.H, b.K, b.D, b.window, b.scale(), p});
     return dqkv.floats();
   });
+  device_context().warpgroups = true;
   agree_with_cpu(p, got, want, p == Precision::bf16 ? plain_bf16(b, b.qkv, d_o, o).dqkv : Floats{}, tolerance, "dqkv " + b.text());
 }
 
@@ -56,6 +58,19 @@ TEST(device_attention_backward_agrees_with_the_cpu) {
              AttentionBatch(2, 1, 16, 100).add(90, {70, 30}).fill(16),
          })
       compare(b, p, 2e-5);
+}
+
+// Heads that wgmma multiplies.
+TEST(device_attention_backward_of_warpgroups_agrees_with_the_cpu) {
+  for (AttentionBatch& b : std::vector<AttentionBatch>{
+           AttentionBatch(1, 1, 64, 0).add(3, {}).fill(60),
+           AttentionBatch(2, 1, 64, 0).add(100, {}).add(17, {}).fill(61),
+           AttentionBatch(2, 2, 128, 0).add(70, {}).add(15, {}).fill(62),
+           AttentionBatch(2, 1, 128, 20).add(90, {}).fill(63),
+           AttentionBatch(1, 1, 64, 9).add(70, {30, 70}).fill(64),
+           AttentionBatch(2, 1, 128, 0).add(66, {1, 7}).fill(65),
+       })
+    compare(b, Precision::bf16, 0, true);
 }
 
 // Scores so low that exp(-lse) is infinite: rows that are not there must not turn it into NaN.

@@ -44,6 +44,35 @@ TEST(device_attention_agrees_with_the_cpu) {
     }
 }
 
+// Heads that wgmma multiplies: all shapes of a tile, windows, several sequences, rows that begin late, and plans that leave partial results.
+TEST(device_attention_of_warpgroups_agrees_with_the_cpu) {
+  for (AttentionBatch& b : std::vector<AttentionBatch>{
+           AttentionBatch(1, 1, 64, 0).add(1, {}).fill(60),
+           AttentionBatch(2, 1, 64, 0).add(150, {}).add(17, {}).fill(61),
+           AttentionBatch(4, 2, 128, 0).add(70, {}).add(130, {}).fill(62),
+           AttentionBatch(1, 1, 128, 40).add(200, {}).fill(63),
+           AttentionBatch(7, 1, 64, 9).add(45, {}).fill(64),
+           AttentionBatch(66, 1, 64, 0).add(3, {}).fill(65),
+           AttentionBatch(2, 1, 128, 0).add(90, {70, 30}).fill(66),
+       }) {
+    b.qkv = rounded(Precision::bf16, b.qkv);
+    const AttentionOutput want = cpu_attention(b, b.qkv);
+    const auto o_size = int64_t(want.o.size());
+    const Floats plain = plain_bf16(b, b.qkv, {}, {}).o;
+    for (const bool partials : {false, true}) {
+      const Floats got = in_both_orders([&] {
+        DeviceAttention device(b, Precision::bf16);
+        device.order = device::Order::any;
+        device.append_sequences();
+        device.step(b.whole(), partials, partials);
+        return device.all();
+      });
+      agree_with_cpu(Precision::bf16, Floats(got.begin(), got.begin() + o_size), want.o, plain, 0, "warpgroup o " + b.text());
+      CHECK_NEAR(largest_error(Floats(got.begin() + o_size, got.end()), want.lse), 0, 4e-6);
+    }
+  }
+}
+
 // In exact plans: however many rows a call has, whatever the page numbers, alone or with others.
 TEST(device_attention_has_the_same_bits_however_rows_come) {
   for (const Precision p : {Precision::f32, Precision::bf16})
@@ -81,11 +110,12 @@ TEST(device_attention_row_ignores_what_comes_after_its_key_range) {
 }
 
 TEST(device_attention_survives_large_scores) {
-  for (const Precision p : {Precision::f32, Precision::bf16}) {
-    AttentionBatch b = AttentionBatch(1, 1, 16, 0).add(70, {}).fill(22, 60.0f);
+  for (const auto& [p, D] : {std::pair<Precision, int64_t>{Precision::f32, 16}, {Precision::bf16, 16}, {Precision::bf16, 64}}) {
+    AttentionBatch b = AttentionBatch(1, 1, D, 0).add(70, {}).fill(22, 60.0f);
     b.qkv = rounded(p, b.qkv);
     const AttentionOutput want = cpu_attention(b, b.qkv);
     DeviceAttention device(b, p);
+    device.order = device::Order::any;
     device.step(b.whole());
     agree_with_cpu(p, device.o.floats(), want.o, plain_bf16(b, b.qkv, {}, {}).o, 1e-2, "large scores");
     CHECK_NEAR(largest_error(device.lse.floats(), want.lse), 0, 1e-2);

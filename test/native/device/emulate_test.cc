@@ -1,5 +1,6 @@
 // The emulation itself: barriers, shuffles, tensor cores, asynchronous copies, and that it sees mistakes.
-#include "cuda/tile.h"
+#include "cuda/warpgroup.h"
+#include "cuda/warpgroup_check.h"
 #include "device_check.h"
 
 using namespace exitrl;
@@ -81,8 +82,26 @@ TEST(emulation_sees_mistakes) {
   CHECK_THROWS(emulate::launch("mixed", [] { if (threadIdx.x < 7) __syncthreads(); else __syncwarp(); }, dim3(1), 32, 0), "7: __syncwarp");
   CHECK_THROWS(emulate::launch("greedy", [] { shared<Row>().at[0] = 1; }, dim3(1), 32, 8), "greedy uses 256 bytes of shared memory, but asked for 8");
   CHECK_THROWS(emulate::launch("odd", [] {}, dim3(1), 48, 0), "blocks of 48 threads");
+  const auto product = [](bool wait) {
+    float d[4][4] = {};
+    multiply_registers<32, Right::by_column>(d, {}, factor_of_rows(shared<Panels<64, 64>>(), 0, 0), false);
+    products_commit();
+    if (wait) products_wait<0>();
+  };
+  constexpr size_t kBytes = sizeof(Panels<64, 64>);
+  CHECK_THROWS(emulate::launch("hasty", [&] { product(false); }, dim3(1), 128, kBytes), "hasty: thread 0 ended without waiting for its products");
+  CHECK_THROWS(emulate::launch("lone", [&] { if (threadIdx.x < 64) product(true); }, dim3(1), 128, kBytes), "lone: a product that not all four warps");
+  CHECK_THROWS(emulate::launch("small", [&] { product(true); }, dim3(1), 64, kBytes), "small: a product that not all four warps");
+  CHECK_THROWS(emulate::launch("outside", [&] { factor_at(nullptr, 16); }, dim3(1), 128, kBytes), "outside takes the shared address of what is not in shared memory");
   // After a failure the next launch is well.
   int ran = 0;
   emulate::launch("next", [&] { ++ran; }, dim3(3), 64, 0);
   CHECK(ran == 192);
+}
+
+TEST(emulated_warpgroups_pass_the_check_of_a_card) {
+  Context context;
+  int wrong = 0;
+  check_warpgroup_products(context, &wrong);
+  CHECK(wrong == 0);
 }
