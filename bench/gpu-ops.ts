@@ -23,7 +23,6 @@ const CASES: readonly Case[] = [
   ['gemm_nt_fixed', [1, 6144, 1024]],
   ['attention_forward', [16, 2048, 16, 8, 128]],
   ['attention_forward', [32, 1024, 14, 2, 64]],
-  ['attention_forward_fixed', [16, 2048, 16, 8, 128]],
   ['attention_backward', [16, 2048, 16, 8, 128]],
   ['attention_backward', [32, 1024, 14, 2, 64]],
   ['attention_decode', [256, 768, 16, 8, 128]],

@@ -53,6 +53,10 @@ if (what === 'check') {
   const device = { EXIT_RL_TEST_DEVICE: 'cuda:0' };
   const parts = [
     run('ops and models against the CPU', 'build/cmake/gpu_tests', [], { seconds: 150 }),
+    run('attention without wgmma', 'build/cmake/gpu_tests', ['device_attention'], {
+      seconds: 60,
+      env: { EXIT_RL_WGMMA: 'off' },
+    }),
     run('golden numbers', './node', ['--test', ...golden], { seconds: 120, env: device }),
     run('the same bits a hundred times', 'build/cmake/gpu_tests', ['device_'], {
       seconds: 150,
@@ -100,8 +104,9 @@ if (what === 'check') {
 }
 
 const results = [];
-for (const [name, seconds] of [
+for (const [name, seconds, without] of [
   ['gpu-ops', 200],
+  ['gpu-ops', 40, { EXIT_RL_WGMMA: 'off' }],
   ['gpu-train', 180],
   ['gpu-rollout', 200],
   ['gpu-peers', 200],
@@ -111,13 +116,14 @@ for (const [name, seconds] of [
     console.log(`=== ${name}: no time left of ${MOST_SECONDS} s; run dist/bench/main.js ${name} by hand`);
     continue;
   }
-  const file = path.join(folder, `${name}.json`);
+  const file = path.join(folder, without ? `${name}-without-wgmma.json` : `${name}.json`);
   const dtype = name === 'gpu-ops' ? ['--dtype', 'bfloat16'] : [];
+  const only = without ? ['--only', 'attention_'] : [];
   const part = run(
     name,
     './node',
-    ['dist/bench/main.js', name, '--repeats', '5', '--micro-batch-tokens', '32768', ...dtype, '--json', file],
-    { seconds: Math.min(seconds, left) },
+    ['dist/bench/main.js', name, '--repeats', '5', '--micro-batch-tokens', '32768', ...dtype, ...only, '--json', file],
+    { seconds: Math.min(seconds, left), env: without },
   );
   results.push(part.code);
   if (part.code === 0)

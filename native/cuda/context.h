@@ -21,6 +21,7 @@ struct Context {
   int shared_per_block = 48 << 10;  // bytes a block may ask for
   int compute = 0;                  // compute capability, 90 for 9.0; 0: emulated
   bool warpgroups = false;          // wgmma may be used: compute capability 9.0, and its check passed
+  bool warpgroups_fixed = false;    // and gives the bits of mma.sync: Order::fixed may use it, too
   cudaStream_t stream = nullptr;
   Libraries* libraries = nullptr;   // null: own kernels do everything
   void* workspace = nullptr;        // scratch of cuBLASLt, 256-byte aligned; used in the stream's order

@@ -1,7 +1,9 @@
 // The runtime of instance.h on CUDA: one stream per instance, events as marks, captured graphs.
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "cuda/instance.h"
@@ -84,20 +86,34 @@ void require_device(int32_t device) {
 
 std::string size_text(int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
-// Why warpgroups must not multiply on this device, or nothing. A card that gives one wrong result does without.
-std::string warpgroup_objection(Context& context) {
-  if (context.compute != 90) return "it exists on compute capability 9.0 only";
-  if (!wgmma_wanted()) return "switched off by EXIT_RL_WGMMA";
-  int* wrong = nullptr;
-  check(cudaMalloc(&wrong, sizeof *wrong), "allocating device memory");
-  const std::unique_ptr<int, void (*)(int*)> owner(wrong, [](int* p) { cudaFree(p); });
-  int found = 0;
+// What warpgroups may be used for on this device, and why not for all. A card that gives one wrong result does without.
+struct WarpgroupUse {
+  bool any = false, fixed = false;  // of Order::any, Order::fixed
+  std::string words;
+};
+WarpgroupUse ask_warpgroups(Context& context) {
+  if (context.compute != 90) return {false, false, "not used: it exists on compute capability 9.0 only"};
+  if (!wgmma_wanted()) return {false, false, "not used: switched off by EXIT_RL_WGMMA"};
+  WarpgroupCheck* memory = nullptr;
+  check(cudaMalloc(&memory, sizeof *memory), "allocating device memory");
+  const std::unique_ptr<WarpgroupCheck, void (*)(WarpgroupCheck*)> owner(memory, [](WarpgroupCheck* p) { cudaFree(p); });
+  WarpgroupCheck found{};
   constexpr const char* kWhat = "checking wgmma (EXIT_RL_WGMMA=off does without it)";
-  check(cudaMemsetAsync(wrong, 0, sizeof *wrong, context.stream), kWhat);
-  check_warpgroup_products(context, wrong);
-  check(cudaMemcpyAsync(&found, wrong, sizeof found, cudaMemcpyDeviceToHost, context.stream), kWhat);
+  check(cudaMemsetAsync(memory, 0, sizeof *memory, context.stream), kWhat);
+  check_warpgroup_products(context, memory);
+  check(cudaMemcpyAsync(&found, memory, sizeof found, cudaMemcpyDeviceToHost, context.stream), kWhat);
   check(cudaStreamSynchronize(context.stream), kWhat);
-  return found == 0 ? "" : std::to_string(found) + " wrong results of small products";
+  if (found.wrong > 0) return {false, false, "not used: " + std::to_string(found.wrong) + " wrong results in its check"};
+  if (found.different > 0) return {true, false, "checked; not used in exact mode, as its bits are not those of mma.sync"};
+  return {true, true, "checked; used by attention and own products"};
+}
+// The same, asked once.
+const WarpgroupUse& warpgroup_use(int device, Context& context) {
+  static std::mutex mutex;
+  static std::map<int, WarpgroupUse> answers;
+  const std::lock_guard lock(mutex);
+  const auto known = answers.find(device);
+  return known != answers.end() ? known->second : answers[device] = ask_warpgroups(context);
 }
 
 // Why a card cannot be used, or nothing.
@@ -152,9 +168,7 @@ void describe(int32_t device, DeviceInfo& info) {
   info.free_bytes = int64_t(free);
   Context context;
   context.compute = info.compute;  // on the default stream
-  const std::string no_warpgroups = warpgroup_objection(context);
-  std::snprintf(info.libraries, sizeof info.libraries, "%swgmma: %s\n", library_report().c_str(),
-                no_warpgroups.empty() ? "checked on small products; used by attention" : ("not used: " + no_warpgroups).c_str());
+  std::snprintf(info.libraries, sizeof info.libraries, "wgmma: %s\n%s", warpgroup_use(device, context).words.c_str(), library_report().c_str());
 }
 
 Instance* open_instance(int32_t device) {
@@ -173,7 +187,9 @@ Instance* open_instance(int32_t device) {
   check(cudaStreamCreateWithFlags(&context.stream, cudaStreamNonBlocking), "making a stream");
   for (cudaEvent_t& mark : instance->marks) check(cudaEventCreateWithFlags(&mark, cudaEventDisableTiming), "making an event");
   context.libraries = open_libraries(context);
-  context.warpgroups = warpgroup_objection(context).empty();
+  const WarpgroupUse& wgmma = warpgroup_use(device, context);
+  context.warpgroups = wgmma.any;
+  context.warpgroups_fixed = wgmma.fixed;
   return instance.release();
 }
 

@@ -10,6 +10,16 @@
 //   products_commit(), products_wait<0>(), hold(d)      before then neither d nor a left factor may be touched
 #pragma once
 #include "cuda/tile.h"
+
+namespace exitrl::cuda {
+
+// How a factor lies in shared memory: the numbers of one row side by side, or those of one column. Those that are summed over lie
+// side by side in factor_of_rows (a left one by row, a right one by column), else in factor_of_columns.
+enum class Left { by_row, by_column };
+enum class Right { by_column, by_row };
+
+}  // namespace exitrl::cuda
+
 #ifdef __CUDACC__
 #include "cuda/wgmma.h"
 #endif
@@ -44,20 +54,18 @@ __device__ __forceinline__ uint64_t factor_at(const bf16* first, int leading) {
   constexpr uint64_t kSwizzle128 = uint64_t{1} << 62, kEightRows = uint64_t{1024 >> 4} << 32;
   return kSwizzle128 | kEightRows | uint64_t(uint32_t(leading) >> 4) << 16 | (shared_address(first) & 0x3ffff) >> 4;
 }
-// Columns [k, k + 16) of the rows from `row` on, a multiple of 8: of a left factor its rows, of a right one its columns.
+// Columns [k, k + 16) of the rows from `row` on, a multiple of 8, where k is summed over.
 template <int R, int D>
 __device__ __forceinline__ uint64_t factor_of_rows(const Panels<R, D>& x, int row, int k) {
   return factor_at(&x.at[k / 64][row][k % 64], 16);
 }
-// Rows [k, k + 16) of a right factor with all its D columns.
+// Rows [k, k + 16), where k is summed over: the columns from `column` on, a multiple of 64.
 template <int R, int D>
-__device__ __forceinline__ uint64_t factor_of_columns(const Panels<R, D>& x, int k) {
-  return factor_at(&x.at[0][k][0], int(sizeof x.at[0]));
+__device__ __forceinline__ uint64_t factor_of_columns(const Panels<R, D>& x, int k, int column = 0) {
+  return factor_at(&x.at[column / 64][k][0], int(sizeof x.at[0]));
 }
 
 #ifndef __CUDACC__
-
-enum class Right { by_column, by_row };
 
 // Makes finished copies of this thread visible to products.
 inline void publish_copies() {}
@@ -75,10 +83,10 @@ template <int N, Right right>
 void multiply_registers(float (&d)[N / 8][4], const uint32_t (&a)[4], uint64_t b, bool add) {
   emulate::multiply_later(d, N, a, b, right == Right::by_row, add);
 }
-// The same with a in shared memory (factor_of_rows).
-template <int N, Right right>
+// The same with a in shared memory.
+template <int N, Left left, Right right>
 void multiply_shared(float (&d)[N / 8][4], uint64_t a, uint64_t b, bool add) {
-  emulate::multiply_later(d, N, a, b, right == Right::by_row, add);
+  emulate::multiply_later(d, N, a, left == Left::by_column, b, right == Right::by_row, add);
 }
 
 #endif

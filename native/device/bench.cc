@@ -86,7 +86,7 @@ Work gemm(Bench& b, const Shape& s, GemmKind kind, Order order) {
           double((M * K + N * K) * b.size() + M * N * (add ? 8 : b.size()))};
 }
 
-Work attention_forward(Bench& b, const Shape& s, Order order) {
+Work attention_forward(Bench& b, const Shape& s) {
   const int64_t B = s[0], T = s[1], H = s[2], K = s[3], D = s[4], rows = B * T, table = (T + 15) / 16, page = K * 16 * D;
   std::vector<int32_t> pages(size_t(B * table)), positions;
   std::iota(pages.begin(), pages.end(), 0);
@@ -102,7 +102,7 @@ Work attention_forward(Bench& b, const Shape& s, Order order) {
   a.pages = b.array(plan.pages), a.items = b.array(plan.items), a.rows = b.array(plan.rows), a.positions = b.array(positions);
   a.o = b.numbers(rows * H * D), a.lse = b.floats(rows * H);
   a.q_stride = H * D, a.page_stride = page, a.item_count = int64_t(plan.items.size());
-  a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision(), a.order = order;
+  a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision();
   return {[=, &b] { b.device().attention_forward(a); }, 2.0 * double(B * H * D) * double(T) * double(T), double(rows * (2 * H + 2 * K) * D * b.size())};
 }
 
@@ -147,7 +147,7 @@ Work attention_decode(Bench& b, int64_t G, int64_t S, int64_t shared, int64_t ow
   a.o = b.numbers(rows * H * D);
   a.partial_o = b.floats(std::max<int64_t>(1, plan.partials) * H * D), a.partial_lse = b.floats(std::max<int64_t>(1, plan.partials) * H);
   a.q_stride = H * D, a.page_stride = page, a.item_count = int64_t(plan.items.size());
-  a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision(), a.order = Order::fixed;
+  a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision(), a.few_queries = true;
   AttentionMerge m{};
   const auto R = int64_t(plan.merge_rows.size());
   if (R > 0) m = {b.array(plan.merge_rows), b.array(plan.merge_starts), b.array(plan.merge_parts), a.partial_o, a.partial_lse, a.o, nullptr, R, H, D, b.precision()};
@@ -285,8 +285,7 @@ Work make(Bench& b, const std::string& op, const Shape& s) {
                                            {"gradient_norm", 1}};
   if (const auto found = gemms.find(op); found != gemms.end()) return dims(3), gemm(b, s, found->second.first, found->second.second);
   if (const auto found = rows.find(op); found != rows.end()) return dims(found->second), rowwise(b, op, s);
-  if (op == "attention_forward") return dims(5), attention_forward(b, s, Order::any);
-  if (op == "attention_forward_fixed") return dims(5), attention_forward(b, s, Order::fixed);
+  if (op == "attention_forward") return dims(5), attention_forward(b, s);
   if (op == "attention_backward") return dims(5), attention_backward(b, s);
   if (op == "attention_decode") return dims(5), attention_decode(b, s[0], 1, 0, s[1], s[2], s[3], s[4]);
   if (op == "attention_decode_group") return dims(7), attention_decode(b, s[0], s[1], s[2], s[3], s[4], s[5], s[6]);

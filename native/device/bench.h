@@ -17,7 +17,6 @@ namespace exitrl::device {
 //   qk_rope_forward | qk_rope_backward [T, H, K, D]
 //   embedding_forward | embedding_backward [T, C, V]
 //   attention_forward | attention_backward [B, T, H, K, D]       B sequences of T tokens
-//   attention_forward_fixed [B, T, H, K, D]          the same with the instructions of exact mode
 //   attention_decode [B, T, H, K, D]                 B sequences with T keys each
 //   attention_decode_group [G, S, P, T, H, K, D]     G groups of S samples: P shared keys, T keys each beside them
 //   head_rows | head_gradient [R, V]                 head [R, C, V]: logits, rows, gradients and their two products

@@ -169,7 +169,7 @@ void DeviceDecoder::layer_forward(const DevicePolicy& policy, const AdapterLayou
   if (rows.copy_count > 0) device_.kv_append({a.qkv, rows.copy_rows, rows.copy_slots, keys, values, kv.page_stride, rows.copy_count, c.H, c.K, c.D, precision});
   device_.attention_forward({a.qkv, keys, values, rows.pages, rows.items, rows.item_rows, rows.positions, a.o, a.lse, rows.partial_o, rows.partial_lse, width,
                              kv.page_stride, rows.item_count, c.H, c.K, c.D, c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D)), precision,
-                             rows.few_queries ? Order::fixed : order});
+                             order, rows.few_queries});
   if (rows.merge_count > 0)
     device_.attention_merge({rows.merge_rows, rows.merge_starts, rows.merge_parts, rows.partial_o, rows.partial_lse, a.o, a.lse, rows.merge_count, c.H, c.D, precision});
   linear(T, {a.o, at(w, places.o), optional(places.o_bias, c.output_bias), a.x, a.x_mid, c.C, q});

@@ -38,7 +38,7 @@ struct PassRows {
   int64_t merge_count = 0;
   float* partial_o = nullptr;
   float* partial_lse = nullptr;
-  bool few_queries = false;  // items have too few to fill the tensor cores with: keys and values come at the memory's speed
+  bool few_queries = false;  // see AttentionForward
 
   // Backward only.
   const AttentionBackwardItem* query_items = nullptr;

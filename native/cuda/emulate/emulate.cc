@@ -272,7 +272,7 @@ void wait_copies(int groups_left) {
 
 void multiply_later(float (*d)[4], int n, const uint32_t (&a)[4], uint64_t b, bool b_by_row, bool add) {
   const Exchanged lanes = exchange(a, sizeof a, "a product of a warpgroup");
-  Product product{d, n, true, b_by_row, add, {}, 0, b};
+  Product product{d, n, true, false, b_by_row, add, {}, 0, b};
   for (int e = 0; e < 2; ++e)
     for (int p = 0; p < 4; ++p) {
       uint32_t registers[4];
@@ -281,9 +281,9 @@ void multiply_later(float (*d)[4], int n, const uint32_t (&a)[4], uint64_t b, bo
     }
   current().products.give(product);
 }
-void multiply_later(float (*d)[4], int n, uint64_t a, uint64_t b, bool b_by_row, bool add) {
+void multiply_later(float (*d)[4], int n, uint64_t a, bool a_by_column, uint64_t b, bool b_by_row, bool add) {
   exchange(&a, sizeof a, "a product of a warpgroup");
-  current().products.give({d, n, false, b_by_row, add, {}, a, b});
+  current().products.give({d, n, false, a_by_column, b_by_row, add, {}, a, b});
 }
 void commit_products() { current().products.commit(); }
 void wait_products(int groups_left) {

@@ -81,9 +81,10 @@ T shuffle(T value, int lane, const char* what) {
 }
 // d += a b on the tensor cores' fragments.
 void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
-// d (64, n) = a b or += a b for the warpgroup of this thread, when it is waited for: a in registers, or by a matrix descriptor (cuda/warpgroup.h).
+// d (64, n) = a b or += a b for the warpgroup of this thread, when it is waited for: a in registers, or by a matrix descriptor
+// (cuda/warpgroup.h).
 void multiply_later(float (*d)[4], int n, const uint32_t (&a)[4], uint64_t b, bool b_by_row, bool add);
-void multiply_later(float (*d)[4], int n, uint64_t a, uint64_t b, bool b_by_row, bool add);
+void multiply_later(float (*d)[4], int n, uint64_t a, bool a_by_column, uint64_t b, bool b_by_row, bool add);
 void commit_products();
 void wait_products(int groups_left);
 inline int lane() { return int(place.thread.x % 32); }

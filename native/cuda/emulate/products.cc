@@ -43,7 +43,10 @@ void multiply(const Product& p, const SharedMemory& memory, int thread) {
   } else {
     const Factor rows(p.a, memory);
     for (int e = 0; e < 2; ++e)
-      for (int k = 0; k < 16; ++k) a[e][k] = rows.in_line(16 * warp + lane / 4 + 8 * e, k);
+      for (int k = 0; k < 16; ++k) {
+        const int row = 16 * warp + lane / 4 + 8 * e;
+        a[e][k] = p.a_by_column ? rows.across(row, k) : rows.in_line(row, k);
+      }
   }
   const Factor b(p.b, memory);
   for (int j = 0; j < p.n / 8; ++j)

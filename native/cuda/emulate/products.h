@@ -10,7 +10,7 @@ namespace exitrl::cuda::emulate {
 struct Product {
   float (*d)[4];          // (n / 8, 4) of this thread
   int n;
-  bool a_in_registers, b_by_row, add;
+  bool a_in_registers, a_by_column, b_by_row, add;
   float a_rows[2][16];    // this thread's two rows, if in registers
   uint64_t a, b;          // matrix descriptors
 };

@@ -58,7 +58,7 @@ Instance* open_instance(int32_t device) {
   auto* const instance = new Instance;
   instance->context.multiprocessors = 4;
   instance->context.shared_per_block = 227 << 10;
-  instance->context.warpgroups = wgmma_wanted();
+  instance->context.warpgroups = instance->context.warpgroups_fixed = wgmma_wanted();
   return instance;
 }
 void close_instance(Instance* instance) { delete instance; }

@@ -50,7 +50,8 @@ struct AttentionForward {
   int64_t H, K, D, window;     // window 0: none; a query sees keys in (position - window, position]
   float scale;
   Precision precision;
-  Order order;  // fixed: a row has the same bits in every call; any: calls of many rows may use wgmma
+  Order order;        // fixed: a row has the same bits in every call
+  bool few_queries;   // items have too few to fill tensor cores with: their keys and values come at the memory's speed
 };
 
 // o = sum of exp(lse_p - lse) o_p over the partial results of a row, in the order of `parts`; lse = log sum exp(lse_p).

@@ -4,9 +4,9 @@
 // registers, at 256 there is room for one tile of each: values arrive while scores are computed, the next keys while the
 // values are used. Softmax is online, in base 2, with the scale folded in.
 //
-// With Cores::warp a row's numbers depend on its query and keys only: every tile's product P V starts from zero and joins the row by
-// o = o alpha + P V, so a tile in which the row sees nothing leaves it as it is (alpha = 1), seen by others or not. Cores::warpgroup,
-// for heads of 64 and 128 on Hopper, has wgmma add P V to o alpha; there a block, not a warp, leaves out tiles it sees nothing of.
+// A row's numbers depend on its query and keys only: P V is added to o alpha, so a tile in which the row sees nothing leaves it as it
+// is (alpha = 1, and tensor cores add zeros exactly), whether others see it or not. Heads of 64 and 128 have a kernel for Hopper whose
+// products are wgmma's; in it a block, not a warp, leaves out tiles that it sees nothing of.
 #include "ops/attention/attention_mma.h"
 
 namespace exitrl::cuda::attention {
@@ -206,30 +206,15 @@ __device__ __forceinline__ void forward(const AttentionForward& a) {
     }
     uint32_t p[kKeyTile / 16][4];
     pack_left(p, s);
-    if constexpr (together) {
+    constexpr int kAtOnce = together ? D / 8 : D == 128 ? 8 : D % 32 == 0 ? 4 : 2;
 #pragma unroll
-      for (int c = 0; c < D / 8; ++c)
+    for (int c = 0; c < D / 8; c += kAtOnce) {
+      if constexpr (!together && D >= 128) __syncwarp();  // else the compiler moves loads of values up until registers spill
 #pragma unroll
-        for (int j = 0; j < 4; ++j) o[c][j] *= alpha[j / 2];
-      hold(o);
-      products_begin();
+      for (int n = 0; n < kAtOnce; ++n)
 #pragma unroll
-      for (int k = 0; k < kKeyTile / 16; ++k) multiply_registers<D, Right::by_row>(o, p[k], factor_of_columns(values, 16 * k), true);
-      products_commit();
-      products_wait<0>();
-      hold(o);
-    } else {
-      constexpr int kAtOnce = D % 32 == 0 ? 4 : 2;
-#pragma unroll
-      for (int c = 0; c < D / 8; c += kAtOnce) {
-        if constexpr (!kDouble<D>) __syncwarp();  // else the compiler moves loads of values up until registers spill
-        float d[kAtOnce][4] = {};
-        multiply_columns<kAtOnce>(d, p, values, 8 * c);
-#pragma unroll
-        for (int n = 0; n < kAtOnce; ++n)
-#pragma unroll
-          for (int j = 0; j < 4; ++j) o[c + n][j] = fmaf(o[c + n][j], alpha[j / 2], d[n][j]);
-      }
+        for (int j = 0; j < 4; ++j) o[c + n][j] *= alpha[j / 2];
+      multiply_columns<kAtOnce>(&o[c], p, values, 8 * c);
     }
   }
   copy_wait<0>();
@@ -290,7 +275,7 @@ void forward_bf16(Context& context, const AttentionForward& a) {
   by_head_width(a.D, [&](auto width, auto padded) {
     const dim3 grid(a.item_count, a.K, ceil_div(a.H / a.K, kRows));
     if constexpr (kForWarpgroup<width(), padded()>)
-      if (context.warpgroups && a.order == Order::any)
+      if (!a.few_queries && (a.order == Order::fixed ? context.warpgroups_fixed : context.warpgroups))
         return launch(context, "attention_forward_warpgroup", forward_warpgroup_kernel<width()>, grid, kThreads,
                       sizeof(Shared<width(), Cores::warpgroup>), a);
     using Memory = Shared<width(), Cores::warp>;

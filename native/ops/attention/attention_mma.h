@@ -129,6 +129,20 @@ __device__ __forceinline__ void multiply_rows(float (&s)[N][4], const Panels<R, 
   hold(s);
 }
 
+// As above, for four warps.
+template <int C, int S, int R, int D>
+__device__ __forceinline__ void multiply_columns(float (*sums)[4], const uint32_t (&p)[S][4], const Panels<R, D>& y, int) {
+  static_assert(D == 8 * C);
+  auto& d = reinterpret_cast<float (&)[C][4]>(*sums);
+  hold(d);
+  products_begin();
+#pragma unroll
+  for (int k = 0; k < S; ++k) multiply_registers<D, Right::by_row>(d, p[k], factor_of_columns(y, 16 * k), true);
+  products_commit();
+  products_wait<0>();
+  hold(d);
+}
+
 // s (64, 8 N) = x times the rows of y, and the same of t, u, v at once; for four warps.
 template <int N, int R, int D>
 __device__ __forceinline__ void multiply_both(float (&s)[N][4], const Panels<kRows, D>& x, const Panels<R, D>& y, float (&t)[N][4],
@@ -136,9 +150,9 @@ __device__ __forceinline__ void multiply_both(float (&s)[N][4], const Panels<kRo
   static_assert(R == 8 * N);
   products_begin();
 #pragma unroll
-  for (int k = 0; k < D; k += 16) multiply_shared<R, Right::by_column>(s, factor_of_rows(x, 0, k), factor_of_rows(y, 0, k), k > 0);
+  for (int k = 0; k < D; k += 16) multiply_shared<R, Left::by_row, Right::by_column>(s, factor_of_rows(x, 0, k), factor_of_rows(y, 0, k), k > 0);
 #pragma unroll
-  for (int k = 0; k < D; k += 16) multiply_shared<R, Right::by_column>(t, factor_of_rows(u, 0, k), factor_of_rows(v, 0, k), k > 0);
+  for (int k = 0; k < D; k += 16) multiply_shared<R, Left::by_row, Right::by_column>(t, factor_of_rows(u, 0, k), factor_of_rows(v, 0, k), k > 0);
   products_commit();
   products_wait<0>();
   hold(s);

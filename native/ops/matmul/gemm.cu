@@ -15,8 +15,8 @@ void gemm(Context& context, const device::Gemm& a) {
 #ifdef __CUDACC__
   if (a.order == device::Order::any && context.libraries && a.K > 0 && gemm_cublaslt(context, a)) return;
 #endif
-  if (a.input == Precision::bf16) gemm_bf16(context, a);
-  else gemm_f32(context, a);
+  if (a.input == Precision::f32) gemm_f32(context, a);
+  else if (!gemm_warpgroup(context, a)) gemm_bf16(context, a);
 }
 
 }  // namespace exitrl::cuda

@@ -81,11 +81,11 @@ struct Factor {
 };
 
 // The two factors of a tile (BM, BN) of d, BK numbers of k at a time: a ring of stages.
-template <class T, GemmKind kind, int BM, int BN, int BK, int threads, bool narrow>
+template <class T, GemmKind kind, int BM, int BN, int BK, int threads, bool narrow, template <class, int, int> class Tile = SharedTile>
 struct Factors {
   static constexpr bool kAByK = kind == GemmKind::tn, kBByK = kind != GemmKind::nt;  // rows are k
-  using A = std::conditional_t<kAByK, SharedTile<T, BK, BM>, SharedTile<T, BM, BK>>;
-  using B = std::conditional_t<kBByK, SharedTile<T, BK, BN>, SharedTile<T, BN, BK>>;
+  using A = std::conditional_t<kAByK, Tile<T, BK, BM>, Tile<T, BM, BK>>;
+  using B = std::conditional_t<kBByK, Tile<T, BK, BN>, Tile<T, BN, BK>>;
   struct Stage {
     A a;
     B b;
@@ -182,6 +182,8 @@ bool aligned(const device::Gemm& a) {
 
 void gemm_bf16(Context& context, const device::Gemm& a);
 void gemm_f32(Context& context, const device::Gemm& a);
+// Whether warpgroups computed it: bf16 factors, large products (ops/matmul/gemm_warpgroup.cu).
+bool gemm_warpgroup(Context& context, const device::Gemm& a);
 // Whether cuBLASLt computed it (ops/matmul/gemm_cublaslt.cu).
 bool gemm_cublaslt(Context& context, const device::Gemm& a);
 

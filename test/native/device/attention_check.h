@@ -192,7 +192,7 @@ class DeviceAttention {
     exitrl::cuda::attention_forward(
         device_context(), {q_.data(), keys_.data(), values_.data(), plan.pages.data(), plan.items.data(), plan.rows.data(),
                            plan.positions.data(), o.data(), sums, parts, part_sums, b_.stride(), page_stride_, int64_t(plan.items.size()),
-                           b_.H, b_.K, b_.D, b_.window, b_.scale(), p_, order});
+                           b_.H, b_.K, b_.D, b_.window, b_.scale(), p_, exitrl::device::Order::fixed, few_queries});
     if (plan.merge_rows.empty()) return;
     exitrl::cuda::attention_merge(device_context(),
                                   {plan.merge_rows.data(), plan.merge_starts.data(), plan.merge_parts.data(), parts, part_sums, o.data(),
@@ -212,7 +212,7 @@ class DeviceAttention {
   }
 
   Numbers o, lse;
-  exitrl::device::Order order = exitrl::device::Order::fixed;
+  bool few_queries = false;
 
  private:
   void write(int64_t row, int64_t position, const int32_t* pages) {

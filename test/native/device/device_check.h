@@ -20,7 +20,7 @@ inline exitrl::cuda::Context& device_context() {
     exitrl::cuda::Context c;
     c.multiprocessors = 4;
     c.shared_per_block = 227 << 10;
-    c.warpgroups = true;
+    c.warpgroups = c.warpgroups_fixed = true;
     return c;
   }();
   return context;

@@ -101,7 +101,8 @@ TEST(emulation_sees_mistakes) {
 
 TEST(emulated_warpgroups_pass_the_check_of_a_card) {
   Context context;
-  int wrong = 0;
-  check_warpgroup_products(context, &wrong);
-  CHECK(wrong == 0);
+  WarpgroupCheck found{};
+  check_warpgroup_products(context, &found);
+  CHECK(found.wrong == 0);
+  CHECK(found.different == 0);
 }

@@ -108,7 +108,7 @@ TEST(device_gemm_gives_every_row_the_same_bits) {
   for (const Precision input : {Precision::f32, Precision::bf16})
     for (const GemmKind kind : kKinds) {
 #ifdef EXITRL_ON_CARD
-      Problem p(input, kind, 1700, 1544, 168);  // fills a card with the largest tiles
+      Problem p(input, kind, 2200, 2312, 168);  // fills a card with the largest tiles
 #else
       Problem p(input, kind, 80, 136, 168);
 #endif
@@ -118,6 +118,9 @@ TEST(device_gemm_gives_every_row_the_same_bits) {
       const Floats large = in_both_orders([&] { return run(p, 1, 0); });
       agree(large, p.exact(), unit(Precision::f32), 2 * slack(input, p.K), std::string("gemm ") + name(kind) + " " + check::name(input));
       CHECK(same_bits(large, run(p, 1000, 0)));  // tiles of 64 x 64
+      cuda::Context alone = context_of(1);
+      alone.warpgroups_fixed = false;
+      CHECK(same_bits(large, p.run(alone, input, Precision::f32, 0)));  // tiles of 128 x 128
       CHECK(same_bits(large, run(p, 1, 3)));     // not aligned
       for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 1}, {37, 38}, {60, 76}, {11, 61}}) {
         const Floats want(large.begin() + begin * p.N, large.begin() + end * p.N);
@@ -125,6 +128,20 @@ TEST(device_gemm_gives_every_row_the_same_bits) {
         CHECK(same_bits(want, run(p.rows(begin, end), 1, 1)));
       }
     }
+}
+
+// Several blocks, all of whose edges are cut off.
+TEST(device_gemm_of_warpgroups_agrees_with_double) {
+  for (const Precision output : {Precision::f32, Precision::bf16})
+    for (const GemmKind kind : kKinds)
+      for (const auto& [M, N, K] : {std::array<int64_t, 3>{133, 264, 328}, {65, 8, 64}, {128, 256, 16}}) {
+        Problem p(Precision::bf16, kind, M, N, K);
+        if (kind == GemmKind::tn) p = Problem(Precision::bf16, kind, (M + 7) / 8 * 8, N, K);  // rows of 16 bytes
+        p.bias = rounded(Precision::bf16, random_floats(p.N, 3));
+        p.addend = rounded(output, random_floats(p.M * p.N, 4));
+        const Floats got = in_both_orders([&] { return p.run(context_of(1), Precision::bf16, output, 0, false, device::Order::any); });
+        agree(got, p.exact(), unit(output), 2 * slack(Precision::bf16, K), std::string("gemm of warpgroups ") + name(kind) + " M=" + std::to_string(M));
+      }
 }
 
 TEST(device_gemm_in_fp32_has_the_bits_of_the_cpu) {
