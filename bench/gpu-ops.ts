@@ -45,6 +45,18 @@ const CASES: readonly Case[] = [
   ['gradient_norm', [200_000_000]],
 ];
 
+/** Products of a training step of Qwen3-0.6B, in turns with cuBLASLt called for the shape alone. */
+const AGAINST_BARE: readonly Case[] = [
+  ['gemm_nt_against_bare', [8192, 8192, 8192]],
+  ['gemm_nt_against_bare', [32768, 4096, 1024]],
+  ['gemm_nt_against_bare', [32768, 6144, 1024]],
+  ['gemm_nt_against_bare', [32768, 1024, 3072]],
+  ['gemm_nn_against_bare', [32768, 1024, 6144]],
+  ['gemm_nn_against_bare', [32768, 3072, 1024]],
+  ['gemm_tn_against_bare', [6144, 1024, 32768]],
+  ['gemm_tn_against_bare', [1024, 3072, 32768]],
+];
+
 const device = (options: BenchOptions): string => options.device;
 
 /** What this card can do, by its own copies and products. */
@@ -87,11 +99,42 @@ export async function gpuOps(options: BenchOptions): Promise<Report> {
     ]);
     data.push({ op, shape, seconds, flops, bytes });
   }
+  const against = againstBare(options);
   const card = addon.doctor().cuda.devices[0];
   const notes = [
     `${card?.name ?? 'no card'}, ${options.dtype}. Limits of this run: copies ${digits(copy / 1e12)} TB/s, bf16 products of random numbers ${digits(products / 1e12)} TFLOP/s.`,
     'Attention counts half of the square (causal); a decoding row counts every key once, a shared beginning once a group.',
+    ...against.lines,
   ];
   const columns = ['op', 'shape', 'us', 'TFLOP/s', 'TB/s', 'of limit', 'bound by'];
-  return { name: 'gpu-ops', title: 'CUDA kernels', columns, rows, notes, data: { copy, products, ops: data } };
+  return {
+    name: 'gpu-ops',
+    title: 'CUDA kernels',
+    columns,
+    rows,
+    notes,
+    data: { copy, products, ops: data, againstBare: against.data },
+  };
+}
+
+/** How fast our products are beside a bare loop of cuBLASLt; the reason where there is none. */
+function againstBare(options: BenchOptions): { lines: string[]; data: object } {
+  const cases = AGAINST_BARE.filter(([op]) => options.only === null || op.includes(options.only));
+  const data: object[] = [];
+  const lines: string[] = [];
+  try {
+    for (const [op, shape] of cases) {
+      const { seconds, rival } = addon.benchDevice(device(options), op, shape, { dtype: 'bfloat16' }, options.repeats);
+      const share = median(rival) / median(seconds);
+      data.push({ op, shape, seconds, rival, share });
+      lines.push(`${op.slice(0, 7)} ${shape.join(' x ')}: ${(100 * share).toFixed(1)} % of a bare cuBLASLt loop.`);
+    }
+    return { lines, data };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      lines: [...lines, `Bare cuBLASLt loop: not measured: ${reason}`],
+      data: { measured: data, notMeasured: reason },
+    };
+  }
 }

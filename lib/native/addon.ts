@@ -396,7 +396,7 @@ export interface Addon {
     shape: readonly number[],
     options: ModelOptions,
     repeats: number,
-  ): { seconds: number[]; flops: number; bytes: number };
+  ): { seconds: number[]; flops: number; bytes: number; rival: number[] };
   /** Reads every line of a mapped file on all threads: how fast loading could be at most. */
   benchFile(path: string, repeats: number): { seconds: number[]; flops: number; bytes: number };
   /** Advantage-free unit access to the loss op (golden/policy): everything per trained token. */

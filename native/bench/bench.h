@@ -12,6 +12,7 @@ namespace exitrl {
 struct BenchResult {
   std::vector<double> seconds;  // one per repeat
   double flops = 0, bytes = 0;  // of one repeat
+  std::vector<double> rival;    // seconds of what it is compared with, in turns; mostly none
 };
 
 // Ops and their shapes:

@@ -59,6 +59,9 @@ struct Backend {
   void (*run_graph)(Instance*, Graph*, Status*);
   void (*release_graph)(Instance*, Graph*);
 
+  // For benchmarks: the product by cuBLASLt as one would call it for this shape alone. Fails where it is not there.
+  void (*bare_gemm)(Instance*, const Gemm*, Status*);
+
 #define EXITRL_OP(name, Arguments) void (*name)(Instance*, const Arguments*, Status*);
   EXITRL_DEVICE_OPS(EXITRL_OP)
 #undef EXITRL_OP

@@ -17,6 +17,7 @@ namespace {
 struct Work {
   std::function<void()> run;
   double flops, bytes;
+  std::function<void()> rival = {};
 };
 
 class Bench {
@@ -75,15 +76,18 @@ class Bench {
 
 using Shape = std::vector<int64_t>;
 
-Work gemm(Bench& b, const Shape& s, GemmKind kind, Order order) {
+Work gemm(Bench& b, const Shape& s, GemmKind kind, Order order, bool against_bare = false) {
   const int64_t M = s[0], N = s[1], K = s[2];
   void *const x = b.numbers(M * K), *const y = b.numbers(N * K);
   const bool add = kind == GemmKind::tn;
   void* const d = add ? b.floats(M * N) : b.numbers(M * N);
   const Precision out = add ? Precision::f32 : b.precision();
   const int64_t lda = add ? M : K, ldb = kind == GemmKind::nt ? K : N;
-  return {[=, &b] { b.device().gemm({kind, x, y, add ? d : nullptr, nullptr, d, M, N, K, lda, ldb, N, 1.0f, b.precision(), out, order}); }, 2.0 * double(M) * double(N) * double(K),
-          double((M * K + N * K) * b.size() + M * N * (add ? 8 : b.size()))};
+  const Gemm product{kind, x, y, add ? d : nullptr, nullptr, d, M, N, K, lda, ldb, N, 1.0f, b.precision(), out, order};
+  Work work{[=, &b] { b.device().gemm(product); }, 2.0 * double(M) * double(N) * double(K),
+            double((M * K + N * K) * b.size() + M * N * (add ? 8 : b.size()))};
+  if (against_bare) work.rival = [=, &b] { b.device().bare_gemm(product); };
+  return work;
 }
 
 Work attention_forward(Bench& b, const Shape& s) {
@@ -284,6 +288,8 @@ Work make(Bench& b, const std::string& op, const Shape& s) {
                                            {"qk_rope_backward", 4}, {"embedding_forward", 3}, {"embedding_backward", 3}, {"head_rows", 2},   {"head_gradient", 2}, {"adamw", 1},
                                            {"gradient_norm", 1}};
   if (const auto found = gemms.find(op); found != gemms.end()) return dims(3), gemm(b, s, found->second.first, found->second.second);
+  if (const auto found = gemms.find(op.substr(0, 7)); found != gemms.end() && op.substr(7) == "_against_bare")
+    return dims(3), gemm(b, s, found->second.first, Order::any, true);
   if (const auto found = rows.find(op); found != rows.end()) return dims(found->second), rowwise(b, op, s);
   if (op == "attention_forward") return dims(5), attention_forward(b, s);
   if (op == "attention_backward") return dims(5), attention_backward(b, s);
@@ -301,21 +307,26 @@ BenchResult run_bench(Device& device, const std::string& op, const std::vector<i
   Bench bench(device, precision);
   const Work work = make(bench, op, shape);
   using Clock = std::chrono::steady_clock;
-  const auto seconds = [&](int64_t times) {
+  const auto seconds_of = [&](const std::function<void()>& run, int64_t times) {
     device.synchronise();
     const auto begin = Clock::now();
-    for (int64_t i = 0; i < times; ++i) work.run();
+    for (int64_t i = 0; i < times; ++i) run();
     device.synchronise();
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
+  const auto seconds = [&](int64_t times) { return seconds_of(work.run, times); };
   seconds(2);
+  if (work.rival) seconds_of(work.rival, 2);
   // Long enough that the clock, the launch of the first and the wait for the last do not count.
   const double once = seconds(1);
   const auto times = std::max<int64_t>(1, std::min<int64_t>(200, int64_t(0.02 / std::max(once, 1e-7))));
   BenchResult result;
   result.flops = work.flops;
   result.bytes = work.bytes;
-  for (int64_t r = 0; r < repeats; ++r) result.seconds.push_back(seconds(times) / double(times));
+  for (int64_t r = 0; r < repeats; ++r) {
+    result.seconds.push_back(seconds(times) / double(times));
+    if (work.rival) result.rival.push_back(seconds_of(work.rival, times) / double(times));
+  }
   return result;
 }
 

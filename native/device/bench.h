@@ -13,6 +13,7 @@ namespace exitrl::device {
 //   copy [bytes]
 //   gemm_nt | gemm_nn | gemm_tn [M, N, K]            gemm_tn adds to fp32
 //   gemm_nt_fixed | gemm_nn_fixed | gemm_tn_fixed    the same in a fixed order (exact mode)
+//   gemm_nt_against_bare | gemm_nn_ .. | gemm_tn_ ..  the first again, in turns with cuBLASLt called for this shape alone
 //   rmsnorm_forward | rmsnorm_backward [T, C]        glu_forward | glu_backward [T, F]
 //   qk_rope_forward | qk_rope_backward [T, H, K, D]
 //   embedding_forward | embedding_backward [T, C, V]

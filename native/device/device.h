@@ -62,6 +62,7 @@ class Device {
   Graph* end_graph() { return call<Graph*>([&](Status* s) { return backend.end_graph(instance_, s); }); }
   void run_graph(Graph* graph) { run([&](Status* s) { backend.run_graph(instance_, graph, s); }); }
   void release_graph(Graph* graph) { backend.release_graph(instance_, graph); }
+  void bare_gemm(const Gemm& a) { run([&](Status* s) { backend.bare_gemm(instance_, &a, s); }); }
 
  private:
   template <class Body>

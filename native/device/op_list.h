@@ -32,6 +32,7 @@
   X(glu_backward, GluBackward)                \
   X(head_rows, HeadRows)                      \
   X(head_gradient, HeadGradient)              \
+  X(entropy_threshold, EntropyThreshold)      \
   X(pg_loss, PgLoss)                          \
   X(sample, Sample)                           \
   X(select_tokens, SelectTokens)              \

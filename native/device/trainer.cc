@@ -12,6 +12,11 @@ namespace {
 void check_cancelled(const std::stop_token& stop) {
   if (stop.stop_requested()) fail(ErrorCode::cancelled, "the operation was cancelled");
 }
+// Where launched work may still be under way.
+void check_cancelled(Device& device, const std::stop_token& stop) {
+  if (stop.stop_requested()) device.synchronise();
+  check_cancelled(stop);
+}
 
 }  // namespace
 
@@ -78,7 +83,7 @@ class DevicePass {
   }
   void logits(const DevicePolicy& policy, int64_t begin, int64_t end) { m_.network_.logits(policy, hidden_at(at_.head_in, begin), end - begin, at_.logits); }
 
-  void loss(const LossSettings& settings, const PgBatch& whole, size_t i, int64_t begin, int64_t end, PgSums* sums, float* mismatch) {
+  void loss(const LossSettings& settings, const PgBatch& whole, size_t i, int64_t begin, int64_t end, DeviceControls& controls) {
     PgLoss a = loss_;
     a.settings = settings;
     a.batch = whole;
@@ -87,8 +92,9 @@ class DevicePass {
     a.dlogprob = at_.dlogprob;
     a.dentropy = at_.dentropy;
     a.scratch = at_.scratch;
-    a.sums = sums;
-    a.mismatch = a.behaviour ? mismatch : nullptr;
+    a.sums = &controls.sums;
+    a.mismatch = a.behaviour ? &controls.mismatch : nullptr;
+    a.entropy_threshold = settings.top_entropy < 1.0 ? &controls.entropy_threshold : nullptr;
     a.B = micros_[i].B();
     a.begin = begin;
     a.end = end;
@@ -172,27 +178,36 @@ class DevicePass {
   const int32_t *gather_ = nullptr, *targets_at_ = nullptr, *scatter_starts_ = nullptr, *scatter_index_ = nullptr;
 };
 
+// A pass before that of the gradients: the entropies of all trained tokens, and from them the lowest that is trained. The host waits
+// for neither.
+void DeviceModel::find_entropy_threshold(const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, int64_t trained, double* threshold,
+                                         std::stop_token stop) {
+  const DevicePolicy weights = policy();
+  if (entropies_.bytes() < trained * int64_t(sizeof(float))) {
+    device_.synchronise();
+    entropies_.reset();
+    entropies_ = DeviceBuffer(device_, trained * int64_t(sizeof(float)));
+  }
+  DevicePass pass(*this, batch, micro_batch_tokens, Targets::loss_mask, Workspace::Use::forward, Recompute::none);
+  int64_t known = 0;
+  for (size_t i = 0; i < pass.size(); ++i) {
+    check_cancelled(device_, stop);
+    const int64_t N = pass.micro(i).N();
+    if (N == 0) continue;
+    pass.forward(i, weights);
+    for (int64_t from = 0; from < N; from += kHeadRows) pass.head_rows(weights, from, std::min(N, from + kHeadRows), loss.temperature);
+    device_.copy(entropies_.floats() + known, pass.memory().entropy, N * int64_t(sizeof(float)));
+    known += N;
+  }
+  device_.entropy_threshold({entropies_.floats(), threshold, known, loss.top_entropy});
+}
+
 TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train, std::stop_token stop) {
   validate(batch, decoder_.config, loss, train);
-  PgBatch whole = whole_batch(batch);
+  const PgBatch whole = whole_batch(batch);
   TrainMetrics metrics;
   if (whole.trained_tokens == 0) return metrics;
   const DevicePolicy weights = policy();
-  if (loss.top_entropy < 1.0) {
-    std::vector<float> entropies;
-    DevicePass pass(*this, batch, train.micro_batch_tokens, Targets::loss_mask, Workspace::Use::forward, Recompute::none);
-    for (size_t i = 0; i < pass.size(); ++i) {
-      check_cancelled(stop);
-      const int64_t N = pass.micro(i).N(), at = int64_t(entropies.size());
-      if (N == 0) continue;
-      pass.forward(i, weights);
-      for (int64_t from = 0; from < N; from += kHeadRows) pass.head_rows(weights, from, std::min(N, from + kHeadRows), loss.temperature);
-      entropies.resize(size_t(at + N));
-      device_.download(entropies.data() + at, pass.memory().entropy, N * int64_t(sizeof(float)));
-    }
-    whole.entropy_threshold = entropy_threshold(std::move(entropies), loss.top_entropy);
-  }
-
   float* const g = gradients();
   float* const head_gradients = adapter_ ? nullptr : g;
   auto* const at = reinterpret_cast<DeviceControls*>(controls_.data());
@@ -200,20 +215,18 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
   pass_staging_.begin(controls_.data(), int64_t(sizeof start));
   pass_staging_.add(&start, 1);
   pass_staging_.send();
+  if (loss.top_entropy < 1.0) find_entropy_threshold(batch, loss, train.micro_batch_tokens, whole.trained_tokens, &at->entropy_threshold, stop);
   DevicePass pass(*this, batch, train.micro_batch_tokens, Targets::loss_mask, Workspace::Use::training, train.recompute);
   bool compared = false;
   for (size_t i = 0; i < pass.size(); ++i) {
-    if (stop.stop_requested()) {
-      device_.synchronise();
-      check_cancelled(stop);
-    }
+    check_cancelled(device_, stop);
     const int64_t N = pass.micro(i).N();
     if (N == 0) continue;
     pass.forward(i, weights);
     const bool whole_sequences = needs_sequence_pass(loss), entropy = loss.entropy_weight != 0;
     if (whole_sequences) {
       for (int64_t from = 0; from < N; from += kHeadRows) pass.head_rows(weights, from, std::min(N, from + kHeadRows), loss.temperature);
-      pass.loss(loss, whole, i, 0, N, &at->sums, &at->mismatch);
+      pass.loss(loss, whole, i, 0, N, *at);
     }
     for (int64_t from = 0; from < N; from += kHeadRows) {
       const int64_t to = std::min(N, from + kHeadRows);
@@ -221,7 +234,7 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
         if (N > kHeadRows) pass.logits(weights, from, to);
       } else {
         pass.head_rows(weights, from, to, loss.temperature);
-        pass.loss(loss, whole, i, from, to, &at->sums, &at->mismatch);
+        pass.loss(loss, whole, i, from, to, *at);
       }
       pass.head_gradient(weights, from, to, loss.temperature, entropy, head_gradients);
     }

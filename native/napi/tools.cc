@@ -160,6 +160,9 @@ Napi::Object to_js(Napi::Env env, const BenchResult& result) {
   for (uint32_t i = 0; i < result.seconds.size(); ++i) seconds[i] = Napi::Number::New(env, result.seconds[i]);
   auto out = Napi::Object::New(env);
   out.Set("seconds", seconds);
+  auto rival = Napi::Array::New(env, result.rival.size());
+  for (uint32_t i = 0; i < result.rival.size(); ++i) rival[i] = Napi::Number::New(env, result.rival[i]);
+  out.Set("rival", rival);
   out.Set("flops", result.flops);
   out.Set("bytes", result.bytes);
   return out;

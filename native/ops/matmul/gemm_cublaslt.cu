@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "cuda/libraries.h"
 #include "ops/matmul/gemm_tile.h"
@@ -113,7 +114,8 @@ struct Plan {
     if (description) api.description_destroy(description);
   }
 
-  void make(Handle handle, const device::Gemm& a, size_t workspace_bytes) {
+  // Describes the product; the library's suggestions for it, best guess first.
+  std::vector<Heuristic> make(Handle handle, const device::Gemm& a, size_t workspace_bytes, int wanted) {
     const int in = a.input == Precision::bf16 ? kBfloat16 : kFloat32, out = a.output == Precision::bf16 ? kBfloat16 : kFloat32;
     const int32_t of_first = a.kind == GemmKind::nt ? kTransposed : kAsIs;
     const int32_t of_second = a.kind == GemmKind::tn ? kTransposed : kAsIs;
@@ -141,11 +143,21 @@ struct Plan {
     for (int i = 0; i < 4; ++i)
       demand(api.preference_set(preference, kAlignmentOfFirst + i, &alignments[i], sizeof alignments[i]),
              "cublasLtMatmulPreferenceSetAttribute");
-    Heuristic best{};
+    std::vector<Heuristic> suggestions(static_cast<size_t>(wanted));
     int found = 0;
-    const int status = api.heuristic(handle, description, first, second, result, result, preference, 1, &best, &found);
-    usable = status == 0 && found > 0 && best.state == 0 && best.workspace_bytes <= workspace_bytes;
-    algorithm = best.algorithm;
+    if (api.heuristic(handle, description, first, second, result, result, preference, wanted, suggestions.data(), &found) != 0) found = 0;
+    suggestions.resize(static_cast<size_t>(found));
+    std::erase_if(suggestions, [&](const Heuristic& h) { return h.state != 0 || h.workspace_bytes > workspace_bytes; });
+    usable = !suggestions.empty();
+    if (usable) algorithm = suggestions.front().algorithm;
+    return suggestions;
+  }
+  // The status of the library's call.
+  int run(Handle handle, const Context& context, const device::Gemm& a, const Algorithm& with) const {
+    const float beta = a.addend ? 1.0f : 0.0f;
+    const void* const addend = a.addend ? a.addend : a.d;
+    return api.matmul(handle, description, &a.alpha, a.b, first, a.a, second, &beta, addend, result, a.d, result, &with, context.workspace,
+                      context.workspace_bytes, context.stream);
   }
 };
 
@@ -156,6 +168,7 @@ struct Libraries {
   Handle handle = nullptr;
   void* workspace = nullptr;
   std::map<Key, Plan> plans;
+  std::map<Key, Plan> timed_plans;  // of bare_gemm
 };
 
 Libraries* open_libraries(Context& context) {
@@ -176,6 +189,7 @@ Libraries* open_libraries(Context& context) {
 void close_libraries(Libraries* libraries) {
   if (!libraries) return;
   libraries->plans.clear();
+  libraries->timed_plans.clear();
   libraries->api.destroy(libraries->handle);
   cudaFree(libraries->workspace);
   delete libraries;
@@ -190,22 +204,66 @@ bool gemm_cublaslt(Context& context, const device::Gemm& a) {
   if (at == libraries.plans.end()) {
     if (libraries.plans.size() >= kMostPlans) libraries.plans.clear();
     at = libraries.plans.try_emplace(key, libraries.api).first;
-    at->second.make(libraries.handle, a, context.workspace_bytes);
+    at->second.make(libraries.handle, a, context.workspace_bytes, 1);
   }
   Plan& plan = at->second;
   if (!plan.usable) return false;
   const Api& api = libraries.api;
   if (a.bias) demand(api.description_set(plan.description, kBiasPointer, &a.bias, sizeof a.bias), "cublasLtMatmulDescSetAttribute");
-  const float beta = a.addend ? 1.0f : 0.0f;
-  const void* const addend = a.addend ? a.addend : a.d;
-  const int status = api.matmul(libraries.handle, plan.description, &a.alpha, a.b, plan.first, a.a, plan.second, &beta, addend, plan.result,
-                                a.d, plan.result, &plan.algorithm, context.workspace, context.workspace_bytes, context.stream);
+  const int status = plan.run(libraries.handle, context, a, plan.algorithm);
   if (status == kNotSupported || status == kInvalidValue) {  // refused before anything ran
     plan.usable = false;
     return false;
   }
   demand(status, "cublasLtMatmul");
   return true;
+}
+
+namespace {
+
+struct Timer {
+  cudaEvent_t begin = nullptr, end = nullptr;
+  Timer() {
+    check(cudaEventCreate(&begin), "making an event");
+    check(cudaEventCreate(&end), "making an event");
+  }
+  Timer(const Timer&) = delete;
+  ~Timer() {
+    for (cudaEvent_t event : {begin, end})
+      if (event) cudaEventDestroy(event);
+  }
+};
+
+// The fastest of the suggestions for this very product, each run once to warm up and five times on the clock.
+void choose_by_time(Plan& plan, Handle handle, const Context& context, const device::Gemm& a) {
+  constexpr int kSuggestions = 16, kRuns = 5;
+  const Timer timer;
+  float best = -1;
+  for (const Heuristic& one : plan.make(handle, a, context.workspace_bytes, kSuggestions)) {
+    if (plan.run(handle, context, a, one.algorithm) != 0) continue;
+    check(cudaEventRecord(timer.begin, context.stream), "timing products");
+    for (int i = 0; i < kRuns; ++i) plan.run(handle, context, a, one.algorithm);
+    check(cudaEventRecord(timer.end, context.stream), "timing products");
+    check(cudaEventSynchronize(timer.end), "timing products");
+    float took = 0;
+    check(cudaEventElapsedTime(&took, timer.begin, timer.end), "timing products");
+    if (best >= 0 && took >= best) continue;
+    best = took;
+    plan.algorithm = one.algorithm;
+  }
+  plan.usable = best >= 0;
+}
+
+}  // namespace
+
+void bare_gemm(Context& context, const device::Gemm& a) {
+  if (!context.libraries) fail(ErrorCode::internal, "cuBLASLt: " + (cublaslt().note.empty() ? "cannot be used" : cublaslt().note));
+  Libraries& libraries = *context.libraries;
+  const auto [at, fresh] = libraries.timed_plans.try_emplace(key_of(a), libraries.api);
+  Plan& plan = at->second;
+  if (fresh) choose_by_time(plan, libraries.handle, context, a);
+  if (!plan.usable) fail(ErrorCode::internal, "cuBLASLt has no algorithm for this product");
+  demand(plan.run(libraries.handle, context, a, plan.algorithm), "cublasLtMatmul");
 }
 
 }  // namespace exitrl::cuda

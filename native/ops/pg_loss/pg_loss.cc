@@ -50,9 +50,10 @@ double entropy_threshold(std::vector<float> entropies, double top_entropy) {
   if (entropies.empty()) return 0.0;
   const double position = std::clamp(1.0 - top_entropy, 0.0, 1.0) * double(entropies.size() - 1);
   const auto low = entropies.begin() + std::ptrdiff_t(position);
-  std::nth_element(entropies.begin(), low, entropies.end());
+  const auto below = [](float a, float b) { return std::isnan(b) ? !std::isnan(a) : a < b; };  // NaN is the largest
+  std::nth_element(entropies.begin(), low, entropies.end(), below);
   if (low + 1 == entropies.end()) return *low;
-  const double next = *std::min_element(low + 1, entropies.end());
+  const double next = *std::min_element(low + 1, entropies.end(), below);
   return *low + (position - std::floor(position)) * (next - *low);
 }
 

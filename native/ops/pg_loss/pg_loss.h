@@ -96,7 +96,7 @@ PgSums pg_loss(const PgSettings& settings, const PgBatch& batch, const PgTokens&
 // The same for the tokens [begin, end) only: the row chunks of head_fused, which may cut sequences. Denominators are
 // those of the whole sequences; if needs_sequence_pass(), all of a cut sequence's logprob must be there already.
 PgSums pg_loss_rows(const PgSettings& settings, const PgBatch& batch, const PgTokens& tokens, int64_t begin, int64_t end);
-// The (1 - top_entropy) quantile with linear interpolation, as torch.quantile does.
+// The (1 - top_entropy) quantile with linear interpolation, as torch.quantile does. NaN counts as the largest.
 double entropy_threshold(std::vector<float> entropies, double top_entropy);
 
 }  // namespace exitrl

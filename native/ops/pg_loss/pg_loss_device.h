@@ -25,7 +25,16 @@ struct PgLoss {
   PgSums* sums;                // of the whole batch: added to
   float* mismatch;             // (1) largest |logprob - behaviour| so far; or null
   int64_t B, begin, end;
+  const double* entropy_threshold = nullptr;  // (1) stands for batch.entropy_threshold; or null
 };
+// *threshold = the (1 - top_entropy) quantile of n entropies with linear interpolation; NaN counts as the largest.
+struct EntropyThreshold {
+  const float* entropy;  // (n)
+  double* threshold;     // (1) =
+  int64_t n;             // at least 1
+  double top_entropy;    // share of the tokens to train
+};
+
 // Sums of blocks of tokens and, for losses of whole sequences, what the tokens of each share.
 inline int64_t pg_loss_scratch(int64_t B, int64_t N) { return 22 * ((N + 255) / 256) + 4 * B; }
 

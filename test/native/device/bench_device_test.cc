@@ -25,6 +25,9 @@ TEST(device_benchmarks_run) {
   // Shared keys are counted once a group.
   CHECK(run("attention_decode_group", {2, 4, 64, 10, 2, 1, 16}).bytes == (2 * 64 + 8 * 10) * 2 * 16 * 2);
   CHECK(run("head", {6, 16, 40}).flops == 6.0 * 6 * 16 * 40);
+#ifndef EXITRL_ON_CARD
+  CHECK_THROWS(run("gemm_nt_against_bare", {8, 16, 24}), "cuBLASLt: the emulated device has none");
+#endif
   run("adamw", {3000});
   run("gradient_norm", {3000});
   CHECK_THROWS(device::run_bench(device, "softmax", {1}, Precision::f32, 1), "no benchmark of an op \"softmax\"");

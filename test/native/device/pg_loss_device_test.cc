@@ -133,3 +133,44 @@ TEST(device_pg_loss_takes_what_is_not_there) {
   CHECK(sums[0].ratio == 40 && sums[0].ratio_min == 1 && sums[0].ratio_max == 1 && sums[0].tokens == 40);
   CHECK_NEAR(sums[0].loss, sums_want.loss, 1e-13);
 }
+
+TEST(device_entropy_threshold_is_that_of_the_cpu) {
+  for (const int64_t n : {1, 2, 3, 7, 64, 129, 1000, 5001, 8192})
+    for (const double top : {1.0, 0.999, 0.7, 0.4, 0.2, 0.01, 1e-9}) {
+      Floats entropies = random_floats(n, unsigned(n));
+      for (int64_t i = 0; i < n; ++i) {
+        float& x = entropies[size_t(i)];
+        x = i % 3 == 0 ? 0.25f : i % 7 == 0 ? 0.0f : i % 11 == 0 ? -1e-8f : std::fabs(x);  // many are equal, some are rounded below 0
+        if (n == 1000 && i % 5 == 0) x = i % 2 == 0 ? kNan : -kNan;
+      }
+      const double want = entropy_threshold(entropies, top);
+      Numbers in(Precision::f32, entropies);
+      const Floats got = in_both_orders([&] {
+        double threshold = 0;
+        cuda::entropy_threshold(device_context(), {static_cast<const float*>(in.data()), &threshold, n, top});
+        Floats halves(2);
+        std::memcpy(halves.data(), &threshold, 8);
+        return halves;
+      });
+      double found;
+      std::memcpy(&found, got.data(), 8);
+      CHECK(found == want || (std::isnan(found) && std::isnan(want)));
+    }
+  CHECK_THROWS(cuda::entropy_threshold(device_context(), {nullptr, nullptr, 0, 0.5}), "0 entropies");
+}
+
+TEST(device_pg_loss_takes_the_threshold_from_the_device) {
+  const Data d({0, 5, 12});
+  Floats want(24), got(24, kNan);
+  PgBatch batch = d.batch;
+  const PgSettings s{.top_entropy = 0.5};
+  batch.entropy_threshold = entropy_threshold(d.entropy, s.top_entropy);
+  pg_loss(s, batch, d.tokens(want.data(), want.data() + 12, true));
+  const PgTokens t = d.tokens(got.data(), got.data() + 12, true);
+  std::vector<PgSums> sums(1);
+  std::vector<double> scratch(size_t(device::pg_loss_scratch(2, 12)), kNan), threshold{batch.entropy_threshold};
+  cuda::pg_loss(device_context(), {s, d.batch, t.cu_trained, d.sequence_of.data(), t.logprob, t.entropy, t.old_logprob, t.ref_logprob, t.behaviour, t.advantage, t.dlogprob,
+                                   t.dentropy, scratch.data(), sums.data(), nullptr, 2, 0, 12, threshold.data()});
+  CHECK(std::count(want.begin(), want.begin() + 12, 0.0f) == 6);
+  agree(got, std::vector<double>(want.begin(), want.end()), 0x1p-22, 1e-12, "threshold of the device");
+}
