@@ -45,17 +45,6 @@ struct Ring {
   typename FactorsOf<S, kind, narrow>::Stage stages[S::kStages];
 };
 
-template <class D, int MT, int NT>
-__device__ __forceinline__ void finish_all(const Product<bf16>& p, int64_t m, int64_t n, const float (&sum)[MT][NT][4]) {
-#pragma unroll
-  for (int i = 0; i < MT; ++i)
-#pragma unroll
-    for (int j = 0; j < NT; ++j) {
-      finish_pair<D>(p, m + i * 16, n + j * 8, sum[i][j][0], sum[i][j][1]);
-      finish_pair<D>(p, m + i * 16 + 8, n + j * 8, sum[i][j][2], sum[i][j][3]);
-    }
-}
-
 template <class S, GemmKind kind, bool narrow>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<bf16> p) {
   using F = FactorsOf<S, kind, narrow>;
@@ -84,8 +73,13 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<b
     }
   });
   const int64_t row = place.m + m + lane / 4, column = place.n + n + 2 * (lane % 4);
-  if (p.bf16_output) finish_all<bf16>(p, row, column, sum);
-  else finish_all<float>(p, row, column, sum);
+  const auto pair_at = [&](int i) {
+    const int tile = i / 2, half = i % 2;
+    return Pair{tile / NT * 16 + 8 * half, tile % NT * 8, sum[tile / NT][tile % NT][2 * half], sum[tile / NT][tile % NT][2 * half + 1]};
+  };
+  const bool whole = is_whole<S::BM, S::BN>(p, place);
+  if (p.bf16_output) finish_pairs<bf16, 2 * MT * NT>(p, row, column, whole, pair_at);
+  else finish_pairs<float, 2 * MT * NT>(p, row, column, whole, pair_at);
 }
 
 template <class S, GemmKind kind, bool narrow = false>

@@ -173,6 +173,51 @@ __device__ __forceinline__ void finish_pair(const Product<T>& p, int64_t m, int6
   store(static_cast<D*>(p.d) + m * p.ldd + n, Vec<D, 2>{{from_float<D>(x), from_float<D>(y)}});
 }
 
+// Two sums of a thread, of elements side by side: their place from the thread's first one.
+struct Pair {
+  int m, n;
+  float first, second;
+};
+// All pairs of a thread, pair_at(i) with an i that is known after unrolling. `whole`: the block's tile lies inside d, and pairs are
+// aligned. Then addends are loaded several pairs ahead of the stores: they may be what is stored to.
+template <class D, int pairs, class T, class PairAt>
+__device__ __forceinline__ void finish_pairs(const Product<T>& p, int64_t m, int64_t n, bool whole, PairAt&& pair_at) {
+  if (!whole) {
+#pragma unroll
+    for (int i = 0; i < pairs; ++i) {
+      const Pair pair = pair_at(i);
+      finish_pair<D>(p, m + pair.m, n + pair.n, pair.first, pair.second);
+    }
+    return;
+  }
+  constexpr int kAhead = pairs % 16 == 0 ? 16 : pairs % 8 == 0 ? 8 : 1;
+  const int64_t first = m * p.ldd + n;
+  D* const to = static_cast<D*>(p.d) + first;
+  const D* const from = static_cast<const D*>(p.addend) + first;
+#pragma unroll
+  for (int base = 0; base < pairs; base += kAhead) {
+    Vec<D, 2> old[kAhead];
+    if (p.addend) {
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i) {
+        const Pair pair = pair_at(base + i);
+        old[i] = load<2>(from + pair.m * p.ldd + pair.n);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const Pair pair = pair_at(base + i);
+      float x = scaled(p, pair.first, n + pair.n), y = scaled(p, pair.second, n + pair.n + 1);
+      if (p.addend) x += to_float(old[i].at[0]), y += to_float(old[i].at[1]);
+      store(to + pair.m * p.ldd + pair.n, Vec<D, 2>{{from_float<D>(x), from_float<D>(y)}});
+    }
+  }
+}
+template <int BM, int BN, class T>
+__device__ __forceinline__ bool is_whole(const Product<T>& p, const Place& place) {
+  return p.wide_output && place.m + BM <= p.M && place.n + BN <= p.N;
+}
+
 // Both factors may be read 16 bytes at a time.
 template <class T>
 bool aligned(const device::Gemm& a) {

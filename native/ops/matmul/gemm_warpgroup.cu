@@ -45,57 +45,6 @@ __device__ __forceinline__ void multiply(float (&sum)[BN / 8][4], const typename
   products_commit();
 }
 
-// This thread's sums of a tile: rows m and m + 8, columns n, n + 1 and every eighth pair from there.
-template <class D>
-__device__ __forceinline__ void finish_part(const Product<bf16>& p, int64_t m, int64_t n, const float (&sum)[BN / 8][4]) {
-#pragma unroll
-  for (int j = 0; j < BN / 8; ++j) {
-    finish_pair<D>(p, m, n + j * 8, sum[j][0], sum[j][1]);
-    finish_pair<D>(p, m + 8, n + j * 8, sum[j][2], sum[j][3]);
-  }
-}
-// The same where all of them exist. Addends are loaded eight pairs ahead of the stores: they may be what is stored to.
-template <class D>
-__device__ __forceinline__ void finish_whole(const Product<bf16>& p, int64_t m, int64_t n, const float (&sum)[BN / 8][4]) {
-  constexpr int kAhead = 8;
-  const int64_t at = m * p.ldd + n;
-  D* const to = static_cast<D*>(p.d) + at;
-  const D* const from = static_cast<const D*>(p.addend) + at;
-#pragma unroll
-  for (int base = 0; base < BN / 8; base += kAhead) {
-    Vec<D, 2> old[kAhead][2];
-    if (p.addend) {
-#pragma unroll
-      for (int j = 0; j < kAhead; ++j)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) old[j][e] = load<2>(from + e * 8 * p.ldd + (base + j) * 8);
-    }
-#pragma unroll
-    for (int j = 0; j < kAhead; ++j) {
-      float bias[2] = {0, 0};
-      if (p.bias)
-        for (int i = 0; i < 2; ++i) bias[i] = to_float(p.bias[n + (base + j) * 8 + i]);
-#pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        Vec<D, 2> pair;
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          float x = fmaf(p.alpha, sum[base + j][2 * e + i], bias[i]);
-          if (p.addend) x += to_float(old[j][e].at[i]);
-          pair.at[i] = from_float<D>(x);
-        }
-        store(to + e * 8 * p.ldd + (base + j) * 8, pair);
-      }
-    }
-  }
-}
-template <class D>
-__device__ __forceinline__ void finish_all(const Product<bf16>& p, const Place& place, int row, int column, const float (&sum)[BN / 8][4]) {
-  const bool whole = p.wide_output && place.m + BM <= p.M && place.n + BN <= p.N;
-  if (whole) finish_whole<D>(p, place.m + row, place.n + column, sum);
-  else finish_part<D>(p, place.m + row, place.n + column, sum);
-}
-
 template <GemmKind kind>
 __device__ __forceinline__ void compute(const Product<bf16>& p) {
   auto& ring = shared<Ring<kind>>().stages;
@@ -126,9 +75,11 @@ __device__ __forceinline__ void compute(const Product<bf16>& p) {
   }
   products_wait<0>();
   hold(sum);
-  const int row = 64 * group + 16 * warp + lane / 4, column = 2 * (lane % 4);
-  if (p.bf16_output) finish_all<bf16>(p, place, row, column, sum);
-  else finish_all<float>(p, place, row, column, sum);
+  const int64_t row = place.m + 64 * group + 16 * warp + lane / 4, column = place.n + 2 * (lane % 4);
+  const auto pair_at = [&](int i) { return Pair{i % 2 * 8, i / 2 * 8, sum[i / 2][i % 2 * 2], sum[i / 2][i % 2 * 2 + 1]}; };
+  const bool whole = is_whole<BM, BN>(p, place);
+  if (p.bf16_output) finish_pairs<bf16, BN / 4>(p, row, column, whole, pair_at);
+  else finish_pairs<float, BN / 4>(p, row, column, whole, pair_at);
 }
 
 template <GemmKind kind>
