@@ -108,7 +108,7 @@ TEST(device_gemm_gives_every_row_the_same_bits) {
   for (const Precision input : {Precision::f32, Precision::bf16})
     for (const GemmKind kind : kKinds) {
 #ifdef EXITRL_ON_CARD
-      Problem p(input, kind, 2200, 2312, 168);  // fills a card with the largest tiles
+      Problem p(input, kind, 1304, 2312, 168);  // fills a card with the largest tiles
 #else
       Problem p(input, kind, 80, 136, 168);
 #endif
