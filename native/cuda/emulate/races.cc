@@ -114,18 +114,15 @@ class Races final : public Watcher {
       cell.writer = {};
       cell.readers = {};
     }
-    const Access* before = cell.race(now);
-    if (!before && (page.atomics || now.kind == Kind::atomic)) before = look_at_atomics(page, at, epoch, now);
+    const Access* const before = cell.race(now, page.atomics || now.kind == Kind::atomic ? atomics(page, at, epoch) : nullptr);
     if (before && found_.empty()) report(address, *before, now);
   }
 
-  static const Access* look_at_atomics(Page& page, size_t at, uint32_t epoch, const Access& now) {
+  static Two* atomics(Page& page, size_t at, uint32_t epoch) {
     if (!page.atomics) page.atomics = std::make_unique<std::array<AtomicCell, kPage / 2>>();
     AtomicCell& cell = (*page.atomics)[at];
     if (cell.epoch != epoch) cell = {epoch, {}};
-    if (now.kind != Kind::atomic) return cell.accesses.against(now);
-    cell.accesses.remember(now);
-    return nullptr;
+    return &cell.accesses;
   }
 
   void report(uintptr_t address, const Access& before, const Access& now);

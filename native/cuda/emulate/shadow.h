@@ -69,18 +69,24 @@ struct alignas(64) Cell {
   Access writer;
   Two readers;
 
-  // What `now` races with; null, and remembered, where there is nothing.
-  const Access* race(const Access& now) {
+  // What `now` races with; null, and remembered, where there is nothing. `atomics`: earlier atomic operations; may be null if there
+  // were none and `now` is none.
+  const Access* race(const Access& now, Two* atomics) {
     if (!ordered(writer, now)) return &writer;
+    if (now.kind != Kind::read)
+      if (const Access* const reader = readers.against(now)) return reader;
+    if (now.kind != Kind::atomic && atomics)
+      if (const Access* const atomic = atomics->against(now)) return atomic;
     if (now.kind == Kind::read) {
       readers.remember(now);
-      return nullptr;
+    } else if (now.kind == Kind::atomic) {
+      atomics->remember(now);
+    } else {
+      // Whatever is ordered behind this write is so behind the accesses before it.
+      writer = now;
+      readers = {};
+      if (atomics) *atomics = {};
     }
-    if (const Access* const reader = readers.against(now)) return reader;
-    if (now.kind == Kind::atomic) return nullptr;
-    // Whatever is ordered behind this write is so behind the accesses before it.
-    writer = now;
-    readers = {};
     return nullptr;
   }
 };
