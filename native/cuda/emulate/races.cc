@@ -169,7 +169,10 @@ std::string line_of(int32_t site) {
       const std::string path = std::string(line, std::strcspn(line, " \n"));
       if (path.empty() || path[0] == '?') continue;
       inside = path.find("native/cuda/") != std::string::npos;
-      lines += (lines.empty() ? "" : " in ") + path.substr(path.find_last_of('/') + 1);
+      std::string name = path.substr(path.find_last_of('/') + 1);
+      // The file for the host only includes the .cu file.
+      if (path.find("/emulated/native/") != std::string::npos) name.replace(name.find(".cc"), 3, ".cu");
+      lines += (lines.empty() ? "" : " in ") + name;
     }
     while (std::fgets(line, sizeof line, pipe)) {}
     ::pclose(pipe);
@@ -190,10 +193,11 @@ const char* what_is_missing(Access before, const Access& now) {
 
 void Races::report(uintptr_t address, const Access& before, const Access& now) {
   static constexpr const char* kDoes[] = {"", "reads", "writes", "changes atomically", "copies asynchronously into", ""};
-  static constexpr const char* kDid[] = {"", "read", "wrote", "changed atomically", "copies asynchronously into", "copied asynchronously into"};
+  static constexpr const char* kDid[] = {
+      "", "read", "wrote", "changed atomically", "copies asynchronously into", "copied asynchronously into"};
   const std::string where = is_shared(address) ? "shared memory + " + std::to_string(address - shared_) : "global memory";
-  found_ = std::string(kernel_) + ": race: " + who(now) + " " + kDoes[size_t(now.kind)] + " " + where + " (" + line_of(now.site) + ") that " + who(before) + " " +
-           kDid[size_t(before.kind)] + " (" + line_of(before.site) + "): " + what_is_missing(before, now);
+  found_ = std::string(kernel_) + ": race: " + who(now) + " " + kDoes[size_t(now.kind)] + " " + where + " (" + line_of(now.site) + ") that " +
+           who(before) + " " + kDid[size_t(before.kind)] + " (" + line_of(before.site) + "): " + what_is_missing(before, now);
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ TEST(shadow_remembers_enough) {
       const Access* const before = cell.race(all[i], &atomics);
       found = before != nullptr;
       if (found != wanted || (found && !conflict(*before, all[i]))) {
-        check::failed(__FILE__, __LINE__, "seed " + std::to_string(seed) + ", access " + std::to_string(i) + (wanted ? ": missed" : ": no race"));
+        check::failed(__FILE__, __LINE__,
+                      "seed " + std::to_string(seed) + ", access " + std::to_string(i) + (wanted ? ": missed" : ": no race"));
         return;
       }
     }
