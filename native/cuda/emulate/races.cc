@@ -188,7 +188,7 @@ const char* what_is_missing(Access before, const Access& now) {
     if (ordered(before, now)) return "the asynchronous copy was not waited for";
   }
   if (before.block != now.block) return "blocks are not ordered";
-  return before.same_warp(now) ? "there is no __syncwarp between" : "there is no __syncthreads between";
+  return before.same_warp(now) ? "there is no __syncwarp or __syncthreads between" : "there is no __syncthreads between";
 }
 
 void Races::report(uintptr_t address, const Access& before, const Access& now) {

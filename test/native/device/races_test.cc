@@ -67,7 +67,7 @@ TEST(race_within_a_warp_though_a_shuffle_lies_between) {
       out[threadIdx.x] += s.at[threadIdx.x ^ 1][0];
     };
   };
-  expect(kernel([] {}), "there is no __syncwarp between");
+  expect(kernel([] {}), "there is no __syncwarp or __syncthreads between");
   expect(kernel([] { __syncwarp(); }), "");
 }
 
@@ -152,7 +152,7 @@ TEST(race_of_an_asynchronous_copy_that_only_its_thread_waited_for) {
   const auto barrier = [] { __syncthreads(); };
   expect(kernel(nothing, nothing, 32), "there is no __syncthreads between");
   expect(kernel(barrier, nothing, 32), "race");
-  expect(kernel(nothing, nothing, 1), "there is no __syncwarp between");
+  expect(kernel(nothing, nothing, 1), "there is no __syncwarp or __syncthreads between");
   expect(kernel(nothing, barrier, 32), "");
   expect(kernel(nothing, nothing, 0), "");
   // Not waited for at all, though a barrier lies before and behind the read.
