@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
     ++(ok ? passed : failed);
     if (!ok) std::printf("FAILED %s\n", test.name);
     for (const auto& failure : check::failures()) std::printf("  %s\n", failure.c_str());
+    if (!ok) std::fflush(stdout);  // a later test may crash
   }
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;

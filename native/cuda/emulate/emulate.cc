@@ -16,6 +16,7 @@
 namespace exitrl::cuda::emulate {
 
 constinit thread_local Place place;
+constinit Watcher* watcher = nullptr;
 
 namespace {
 
@@ -23,6 +24,7 @@ struct Copy {
   void* to;
   const void* from;
   int bytes;
+  const void* site;  // that asked for it
 };
 
 struct Thread {
@@ -70,7 +72,12 @@ void body(void*) {
 
 Thread& current() { return *here->threads[size_t(here->current)]; }
 
-void do_copy(const Copy& copy) { std::memcpy(copy.to, copy.from, size_t(copy.bytes)); }
+SharedMemory shared_view() { return {static_cast<const unsigned char*>(here->shared.get()), here->shared_bytes}; }
+
+void do_copy(const Copy& copy) {
+  if (watcher) watcher->copy_ends(copy.to, copy.from, copy.bytes, copy.site);
+  std::memcpy(copy.to, copy.from, size_t(copy.bytes));
+}
 
 [[noreturn]] void deadlock(int threads) {
   std::string message = std::string(machine.name) + ": threads of a block wait at different places:";
@@ -106,6 +113,7 @@ void run_lane(int t) {
   while (thread.state == Thread::State::ready) {
     here->current = t;
     place = thread.place;
+    if (watcher) watcher->thread_runs(t, thread.fiber.stack(), Fiber::stack_bytes());
     if (!thread.fiber.resume()) {
       for (const Copy& copy : thread.copies) do_copy(copy);
       for (const auto& group : thread.groups)
@@ -114,6 +122,7 @@ void run_lane(int t) {
       thread.groups.clear();
       thread.state = Thread::State::ended;
     }
+    if (watcher) watcher->thread_rests();
   }
 }
 
@@ -179,10 +188,13 @@ void launch(const char* name, std::function<void()> kernel, dim3 grid, int threa
   const int64_t blocks = int64_t(grid.x) * grid.y * grid.z;
   machine.counts.blocks += blocks;
   machine.counts.threads += blocks * threads;
+  if (watcher) watcher->launch_begins(name, unsigned(threads), memory, shared_bytes);
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t b = machine.order == Order::reversed ? blocks - 1 - i : i;
+    if (watcher) watcher->block_begins(b);
     run_block(dim3(b % grid.x, b / grid.x % grid.y, b / (int64_t(grid.x) * grid.y)), grid, threads);
   }
+  if (watcher) watcher->launch_ends();
 }
 
 namespace {
@@ -216,18 +228,25 @@ uint32_t shared_address(const void* p) {
   return uint32_t(address);
 }
 
-void wait(Barrier barrier, const char* what) {
+namespace {
+void park(Barrier barrier, const char* what) {
   Thread& thread = current();
   thread.state = barrier == Barrier::block ? Thread::State::at_block : Thread::State::at_warp;
   thread.waits_at = what;
   thread.fiber.leave();
+}
+}  // namespace
+
+void wait(Barrier barrier, const char* what) {
+  park(barrier, what);
+  if (watcher) watcher->passed(barrier);
 }
 
 Exchanged exchange(const void* value, size_t bytes, const char* what) {
   Thread& thread = current();
   const size_t parity = ++thread.exchanges % 2, first = size_t(here->current / 32 * 32) * 2;
   std::memcpy(here->slots[size_t(here->current) * 2 + parity].bytes, value, bytes);
-  wait(Barrier::warp, what);
+  park(Barrier::warp, what);
   return Exchanged(here->slots[first + parity].bytes);
 }
 
@@ -256,7 +275,11 @@ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b
     for (int j = 0; j < 4; ++j) d[j] += x[j / 2][k] * y[j % 2][k];
 }
 
-void copy_later(void* to, const void* from, int bytes) { current().copies.push_back({to, from, bytes}); }
+void copy_later(void* to, const void* from, int bytes) {
+  const void* const site = __builtin_return_address(0);
+  if (watcher) watcher->copy_begins(to, from, bytes, site);
+  current().copies.push_back({to, from, bytes, site});
+}
 void commit_copies() {
   Thread& thread = current();
   thread.groups.push_back(std::move(thread.copies));
@@ -271,23 +294,23 @@ void wait_copies(int groups_left) {
 }
 
 void multiply_later(float (*d)[4], int n, const uint32_t (&a)[4], uint64_t b, bool b_by_row, bool add) {
+  const void* const site = __builtin_return_address(0);
   const Exchanged lanes = exchange(a, sizeof a, "a product of a warpgroup");
-  Product product{d, n, true, false, b_by_row, add, {}, 0, b};
+  Product product{d, n, true, false, b_by_row, add, {}, 0, b, site};
   for (int e = 0; e < 2; ++e)
     for (int p = 0; p < 4; ++p) {
       uint32_t registers[4];
       std::memcpy(registers, lanes.of(lane() / 4 * 4 + p), sizeof registers);
       for (int k = 0; k < 4; ++k) product.a_rows[e][k / 2 * 8 + 2 * p + k % 2] = from_bf16(uint16_t(registers[e + k / 2 * 2] >> (k % 2 * 16)));
     }
-  current().products.give(product);
+  current().products.give(product, shared_view(), here->current);
 }
 void multiply_later(float (*d)[4], int n, uint64_t a, bool a_by_column, uint64_t b, bool b_by_row, bool add) {
+  const void* const site = __builtin_return_address(0);
   exchange(&a, sizeof a, "a product of a warpgroup");
-  current().products.give({d, n, false, a_by_column, b_by_row, add, {}, a, b});
+  current().products.give({d, n, false, a_by_column, b_by_row, add, {}, a, b, site}, shared_view(), here->current);
 }
 void commit_products() { current().products.commit(); }
-void wait_products(int groups_left) {
-  current().products.wait(groups_left, {static_cast<const unsigned char*>(here->shared.get()), here->shared_bytes}, here->current);
-}
+void wait_products(int groups_left) { current().products.wait(groups_left, shared_view(), here->current); }
 
 }  // namespace exitrl::cuda::emulate

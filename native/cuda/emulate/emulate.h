@@ -11,6 +11,8 @@
 #include <functional>
 #include <type_traits>
 
+#include "cuda/emulate/watch.h"
+
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
   constexpr dim3(int64_t x = 1, int64_t y = 1, int64_t z = 1) : x(unsigned(x)), y(unsigned(y)), z(unsigned(z)) {}
@@ -51,7 +53,6 @@ extern constinit thread_local Place place;
 void* shared_memory(size_t bytes);
 // As the hardware numbers them: from 0 at the block's first byte, which lies at a multiple of 1024.
 uint32_t shared_address(const void* p);
-enum class Barrier { block, warp };
 void wait(Barrier barrier, const char* what);
 // What the lanes of the warp gave to an exchange.
 class Exchanged {
@@ -148,18 +149,39 @@ T __ldg(const T* p) { return *p; }
 template <class T>
 T atomicAdd(T* p, T value) {
   static_assert(!std::is_floating_point_v<T>);
+  const exitrl::cuda::emulate::Atomic here(p, sizeof *p);
   const T old = *p;
   *p = T(old + value);
   return old;
 }
 template <class T>
-T atomicMax(T* p, T value) { const T old = *p; *p = std::max(old, value); return old; }
+T atomicMax(T* p, T value) {
+  const exitrl::cuda::emulate::Atomic here(p, sizeof *p);
+  const T old = *p;
+  *p = std::max(old, value);
+  return old;
+}
 template <class T>
-T atomicMin(T* p, T value) { const T old = *p; *p = std::min(old, value); return old; }
+T atomicMin(T* p, T value) {
+  const exitrl::cuda::emulate::Atomic here(p, sizeof *p);
+  const T old = *p;
+  *p = std::min(old, value);
+  return old;
+}
 template <class T>
-T atomicExch(T* p, T value) { const T old = *p; *p = value; return old; }
+T atomicExch(T* p, T value) {
+  const exitrl::cuda::emulate::Atomic here(p, sizeof *p);
+  const T old = *p;
+  *p = value;
+  return old;
+}
 template <class T>
-T atomicOr(T* p, T value) { const T old = *p; *p = old | value; return old; }
+T atomicOr(T* p, T value) {
+  const exitrl::cuda::emulate::Atomic here(p, sizeof *p);
+  const T old = *p;
+  *p = old | value;
+  return old;
+}
 inline void __threadfence() {}
 using std::max;
 using std::min;

@@ -84,6 +84,8 @@ Fiber::Fiber() {
   if (stack_ == MAP_FAILED) fail(ErrorCode::out_of_memory, "no memory for the stack of an emulated thread");
 }
 
+size_t Fiber::stack_bytes() { return kStack; }
+
 Fiber::~Fiber() { munmap(stack_, kStack); }
 
 void Fiber::start(void (*entry)(void*), void* argument) {

@@ -18,10 +18,13 @@ class Fiber {
   // Back to whoever resumed; call on the fiber.
   void leave();
 
+  const void* stack() const { return stack_; }  // lowest address
+  static size_t stack_bytes();
+
  private:
   static void run(Fiber* self);
   [[noreturn]] static void enter();
-  void* stack_ = nullptr;       // lowest address
+  void* stack_ = nullptr;
   void* context_ = nullptr;     // of the fiber while it does not run
   void* resumer_ = nullptr;     // of the one who resumed it
   void (*entry_)(void*) = nullptr;

@@ -148,6 +148,7 @@ EXITRL_DEVICE_OPS(EXITRL_OP)
 #undef EXITRL_OP
 
 namespace emulate {
+constinit Watcher* watcher = nullptr;
 void order(Order) {}
 }  // namespace emulate
 
