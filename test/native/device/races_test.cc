@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "../check.h"
-#include "cuda/tile.h"
+#include "cuda/warpgroup.h"
 
 using namespace exitrl;
 using namespace exitrl::cuda;
@@ -19,8 +19,9 @@ struct Board {
 };
 
 // What the search says of a launch of two warps; empty: nothing.
-std::string said(const std::function<void()>& kernel, int blocks = 1) {
-  return check::thrown([&] { emulate::launch("kernel", kernel, dim3(blocks), kThreads, sizeof(Board)); });
+std::string said(const std::function<void()>& kernel, int blocks = 1, int threads = kThreads) {
+  const size_t bytes = threads == kThreads ? sizeof(Board) : sizeof(Panels<64, 64>);
+  return check::thrown([&] { emulate::launch("kernel", kernel, dim3(blocks), threads, bytes); });
 }
 bool has(const std::string& message, const std::string& part) {
   if (message.find(part) != std::string::npos) return true;
@@ -28,10 +29,10 @@ bool has(const std::string& message, const std::string& part) {
   return false;
 }
 // In both orders of blocks and lanes.
-void expect(const std::function<void()>& kernel, const std::string& part, int blocks = 1) {
+void expect(const std::function<void()>& kernel, const std::string& part, int blocks = 1, int threads = kThreads) {
   for (const auto order : {emulate::Order::reversed, emulate::Order::forward}) {
     emulate::order(order);
-    const std::string message = said(kernel, blocks);
+    const std::string message = said(kernel, blocks, threads);
     if (part.empty()) CHECK(message == "");
     else CHECK(has(message, "kernel: race: thread ") && has(message, "races_test.cc:") && has(message, part));
   }
@@ -183,6 +184,35 @@ TEST(race_of_ldmatrix_with_a_write) {
     expect(kernel([] {}, transposed), "there is no __syncthreads between");
     expect(kernel([] { __syncthreads(); }, transposed), "");
   }
+}
+
+// wgmma reads its factors at any time between being given and being waited for.
+TEST(race_of_a_product_of_a_warpgroup_with_writes) {
+  const auto kernel = [](auto before, auto waited, auto after) {
+    return [=] {
+      auto& x = shared<Panels<64, 64>>();
+      const auto fill = [&] {
+        for (int i = int(threadIdx.x) % 64; i < 64 * 64; i += 64) x.piece(i / 64, i % 64 / 8 * 8)[i % 8] = from_float<bf16>(1.0f);
+      };
+      if (threadIdx.x < 64) fill();
+      before();
+      float d[4][4];
+      products_begin();
+      multiply_shared<32, Left::by_row, Right::by_column>(d, factor_of_rows(x, 0, 0), factor_of_rows(x, 0, 0), false);
+      products_commit();
+      waited();
+      after();
+      if (threadIdx.x >= 64) fill();
+      products_wait<0>();
+    };
+  };
+  const auto barrier = [] { __syncthreads(); };
+  const auto wait = [] { products_wait<0>(); };
+  const auto nothing = [] {};
+  expect(kernel(nothing, wait, barrier), "__syncthreads between", 1, kWarpgroup);
+  expect(kernel(barrier, nothing, barrier), "__syncthreads between", 1, kWarpgroup);
+  expect(kernel(barrier, wait, nothing), "__syncthreads between", 1, kWarpgroup);
+  expect(kernel(barrier, wait, barrier), "", 1, kWarpgroup);
 }
 
 TEST(race_of_an_atomic_operation_with_a_plain_one) {
