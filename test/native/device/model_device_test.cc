@@ -20,7 +20,8 @@ struct Shape {
   const char* targets;  // of a LoRA adapter
   bool wide = false;    // heads of 64, and products that warpgroups compute
 };
-const Shape kShapes[] = {{true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 0, R"(["v_proj", "down_proj"])"}};
+const Shape kShapes[] = {{true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 0, R"(["v_proj", "down_proj"])"}, {true, 0, "", true}};
+const Shape& kWide = kShapes[4];
 
 // Sanitized code takes eight times as long, code that is looked at for races four times: a part of the cases is enough.
 bool few() {
@@ -103,6 +104,7 @@ TEST(device_model_trains_like_the_cpu) {
   for (const Shape& shape : kShapes)
     for (const Precision precision : {Precision::f32, Precision::bf16})
       for (const Recompute recompute : {Recompute::none, Recompute::block}) {
+        if (shape.wide && (few() || precision == Precision::f32)) continue;  // as the others
         if (few() && (shape.window > 0) == (recompute == Recompute::none || precision == Precision::f32)) continue;
         Pair pair(shape, precision, Order::fixed);
         const small::Batch sequences(pair.decoder.config.V);
@@ -204,7 +206,7 @@ TEST(device_generates_like_the_cpu) {
 }
 
 TEST(device_exact_mode_is_exact_whatever_the_schedule) {
-  for (const auto& [precision, shape] : {std::pair{Precision::f32, kShapes[2]}, {Precision::bf16, kShapes[0]}, {Precision::bf16, Shape{true, 0, "", true}}}) {
+  for (const auto& [precision, shape] : {std::pair{Precision::f32, kShapes[2]}, {Precision::bf16, kShapes[0]}, {Precision::bf16, kWide}}) {
     if (few() && (precision == Precision::f32 || shape.wide)) continue;
     Pair pair(shape, precision, Order::fixed);
     const Prompts prompts({5, 33, 70}, pair.decoder.config.V);
