@@ -55,6 +55,26 @@ inline S& shared() {
 }
 #endif
 
+// threadIdx.x and blockIdx.x, read anew: what was computed from them before a loop need not stay in registers until after it.
+__device__ __forceinline__ int thread_again() {
+#ifdef __CUDACC__
+  int thread;
+  asm volatile("mov.u32 %0, %%tid.x;\n" : "=r"(thread));
+  return thread;
+#else
+  return int(threadIdx.x);
+#endif
+}
+__device__ __forceinline__ int block_again() {
+#ifdef __CUDACC__
+  int block;
+  asm volatile("mov.u32 %0, %%ctaid.x;\n" : "=r"(block));
+  return block;
+#else
+  return int(blockIdx.x);
+#endif
+}
+
 // N numbers that are loaded and stored at once: 16 bytes where N = kVector<T>. Addresses are multiples of its size.
 template <class T, int N>
 struct alignas(sizeof(T) * N) Vec {

@@ -76,7 +76,7 @@ class DevicePass {
     if (micro.N() > 0) d_.gather_rows({at_.workspace.hidden, gather_, at_.head_in, micro.N(), config().C, m_.network_.precision});
   }
 
-  // Log-probabilities and entropies of the targets [begin, end), at most kHeadRows: logits stay for head_gradient().
+  // Log-probabilities and entropies of the targets [begin, end), at most head_chunk(V): logits stay for head_gradient().
   void head_rows(const DevicePolicy& policy, int64_t begin, int64_t end, double temperature) {
     logits(policy, begin, end);
     d_.head_rows({at_.logits, targets_at_ + begin, at_.logprob + begin, at_.entropy + begin, at_.max + begin, at_.log_sum + begin, end - begin, config().V, 1.0f / float(temperature)});
@@ -189,13 +189,14 @@ void DeviceModel::find_entropy_threshold(const RolloutBatch& batch, const LossSe
     entropies_ = DeviceBuffer(device_, trained * int64_t(sizeof(float)));
   }
   DevicePass pass(*this, batch, micro_batch_tokens, Targets::loss_mask, Workspace::Use::forward, Recompute::none);
+  const int64_t chunk = head_chunk(decoder_.config.V);
   int64_t known = 0;
   for (size_t i = 0; i < pass.size(); ++i) {
     check_cancelled(device_, stop);
     const int64_t N = pass.micro(i).N();
     if (N == 0) continue;
     pass.forward(i, weights);
-    for (int64_t from = 0; from < N; from += kHeadRows) pass.head_rows(weights, from, std::min(N, from + kHeadRows), loss.temperature);
+    for (int64_t from = 0; from < N; from += chunk) pass.head_rows(weights, from, std::min(N, from + chunk), loss.temperature);
     device_.copy(entropies_.floats() + known, pass.memory().entropy, N * int64_t(sizeof(float)));
     known += N;
   }
@@ -217,6 +218,7 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
   pass_staging_.send();
   if (loss.top_entropy < 1.0) find_entropy_threshold(batch, loss, train.micro_batch_tokens, whole.trained_tokens, &at->entropy_threshold, stop);
   DevicePass pass(*this, batch, train.micro_batch_tokens, Targets::loss_mask, Workspace::Use::training, train.recompute);
+  const int64_t chunk = head_chunk(decoder_.config.V);
   bool compared = false;
   for (size_t i = 0; i < pass.size(); ++i) {
     check_cancelled(device_, stop);
@@ -225,13 +227,13 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
     pass.forward(i, weights);
     const bool whole_sequences = needs_sequence_pass(loss), entropy = loss.entropy_weight != 0;
     if (whole_sequences) {
-      for (int64_t from = 0; from < N; from += kHeadRows) pass.head_rows(weights, from, std::min(N, from + kHeadRows), loss.temperature);
+      for (int64_t from = 0; from < N; from += chunk) pass.head_rows(weights, from, std::min(N, from + chunk), loss.temperature);
       pass.loss(loss, whole, i, 0, N, *at);
     }
-    for (int64_t from = 0; from < N; from += kHeadRows) {
-      const int64_t to = std::min(N, from + kHeadRows);
+    for (int64_t from = 0; from < N; from += chunk) {
+      const int64_t to = std::min(N, from + chunk);
       if (whole_sequences) {
-        if (N > kHeadRows) pass.logits(weights, from, to);
+        if (N > chunk) pass.logits(weights, from, to);
       } else {
         pass.head_rows(weights, from, to, loss.temperature);
         pass.loss(loss, whole, i, from, to, *at);
@@ -254,6 +256,7 @@ void DeviceModel::score(bool use_reference, const RolloutBatch& batch, double te
   require(temperature > 0, "temperature must be above 0");
   const DevicePolicy weights = use_reference ? reference_policy() : policy();
   DevicePass pass(*this, batch, micro_batch_tokens, Targets::all, Workspace::Use::forward, Recompute::none);
+  const int64_t chunk = head_chunk(decoder_.config.V);
   std::vector<float> lp, h;
   int64_t at = 0;
   for (size_t i = 0; i < pass.size(); ++i) {
@@ -264,7 +267,7 @@ void DeviceModel::score(bool use_reference, const RolloutBatch& batch, double te
     h.resize(size_t(N));
     if (N > 0) {
       pass.forward(i, weights);
-      for (int64_t from = 0; from < N; from += kHeadRows) pass.head_rows(weights, from, std::min(N, from + kHeadRows), temperature);
+      for (int64_t from = 0; from < N; from += chunk) pass.head_rows(weights, from, std::min(N, from + chunk), temperature);
       device_.download_later(lp.data(), pass.memory().logprob, N * int64_t(sizeof(float)));
       device_.download(h.data(), pass.memory().entropy, N * int64_t(sizeof(float)));
     }

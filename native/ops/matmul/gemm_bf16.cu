@@ -49,12 +49,13 @@ template <class S, GemmKind kind, bool narrow>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<bf16> p) {
   using F = FactorsOf<S, kind, narrow>;
   auto& ring = shared<Ring<S, kind, narrow>>();
-  const Place place = place_of_block<S::BM, S::BN>(p.M, p.N);
-  const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp;
-  const int m = warp % (S::BM / S::WM) * S::WM, n = warp / (S::BM / S::WM) * S::WN;
+  const auto m_of = [](int thread) { return thread / kWarp % (S::BM / S::WM) * S::WM; };
+  const auto n_of = [](int thread) { return thread / kWarp / (S::BM / S::WM) * S::WN; };
+  const Place first = place_of_block<S::BM, S::BN>(p.M, p.N, int(blockIdx.x));
+  const int m = m_of(int(threadIdx.x)), n = n_of(int(threadIdx.x));
   constexpr int MT = S::WM / 16, NT = S::WN / 8;
   float sum[MT][NT][4] = {};
-  F factors(p, place.m, place.n);
+  F factors(p, first.m, first.n);
   walk<S::BK>(factors, p.K, ring.stages, [&](typename F::Stage& stage) {
 #pragma unroll
     for (int k = 0; k < S::BK; k += 16) {
@@ -72,14 +73,17 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<b
       }
     }
   });
-  const int64_t row = place.m + m + lane / 4, column = place.n + n + 2 * (lane % 4);
+  const Place place = place_of_block<S::BM, S::BN>(p.M, p.N, block_again());
+  const int thread = thread_again(), lane = thread % kWarp;
+  const int64_t row = place.m + m_of(thread) + lane / 4, column = place.n + n_of(thread) + 2 * (lane % 4);
   const auto pair_at = [&](int i) {
     const int tile = i / 2, half = i % 2;
     return Pair{tile / NT * 16 + 8 * half, tile % NT * 8, sum[tile / NT][tile % NT][2 * half], sum[tile / NT][tile % NT][2 * half + 1]};
   };
+  constexpr int kAhead = MT * NT > 8 ? 4 : 2 * MT * NT;
   const bool whole = is_whole<S::BM, S::BN>(p, place);
-  if (p.bf16_output) finish_pairs<bf16, 2 * MT * NT>(p, row, column, whole, pair_at);
-  else finish_pairs<float, 2 * MT * NT>(p, row, column, whole, pair_at);
+  if (p.bf16_output) finish_pairs<bf16, 2 * MT * NT, kAhead>(p, row, column, whole, pair_at);
+  else finish_pairs<float, 2 * MT * NT, kAhead>(p, row, column, whole, pair_at);
 }
 
 template <class S, GemmKind kind, bool narrow = false>

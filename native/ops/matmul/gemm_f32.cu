@@ -58,7 +58,7 @@ template <class S, GemmKind kind, bool narrow>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks) f32_kernel(Product<float> p) {
   using F = FactorsOf<S, kind, narrow>;
   auto& ring = shared<Ring<S, kind, narrow>>();
-  const Place place = place_of_block<S::BM, S::BN>(p.M, p.N);
+  const Place place = place_of_block<S::BM, S::BN>(p.M, p.N, int(blockIdx.x));
   const int row = int(threadIdx.x) / S::kColumns, column = int(threadIdx.x) % S::kColumns;
   constexpr int kAtOnce = S::TN < 4 ? S::TN : 4;
   float sum[S::TM][S::TN] = {};

@@ -133,9 +133,9 @@ struct Place {
   int64_t m, n;
 };
 template <int BM, int BN>
-__device__ __forceinline__ Place place_of_block(int M, int N) {
+__device__ __forceinline__ Place place_of_block(int M, int N, int block) {
   constexpr int kGroup = 8;
-  const int rows = (M + BM - 1) / BM, columns = (N + BN - 1) / BN, block = int(blockIdx.x);
+  const int rows = (M + BM - 1) / BM, columns = (N + BN - 1) / BN;
   const int first = block / (kGroup * columns) * kGroup, within = block % (kGroup * columns);
   const int height = min(kGroup, rows - first);
   return {int64_t(first + within % height) * BM, int64_t(within / height) * BN};
@@ -179,8 +179,8 @@ struct Pair {
   float first, second;
 };
 // All pairs of a thread, pair_at(i) with an i that is known after unrolling. `whole`: the block's tile lies inside d, and pairs are
-// aligned. Then addends are loaded several pairs ahead of the stores: they may be what is stored to.
-template <class D, int pairs, class T, class PairAt>
+// aligned. Then addends are loaded `ahead` pairs before the stores: they may be what is stored to.
+template <class D, int pairs, int ahead, class T, class PairAt>
 __device__ __forceinline__ void finish_pairs(const Product<T>& p, int64_t m, int64_t n, bool whole, PairAt&& pair_at) {
   if (!whole) {
 #pragma unroll
@@ -190,22 +190,22 @@ __device__ __forceinline__ void finish_pairs(const Product<T>& p, int64_t m, int
     }
     return;
   }
-  constexpr int kAhead = pairs % 16 == 0 ? 16 : pairs % 8 == 0 ? 8 : 1;
+  static_assert(pairs % ahead == 0);
   const int64_t first = m * p.ldd + n;
   D* const to = static_cast<D*>(p.d) + first;
   const D* const from = static_cast<const D*>(p.addend) + first;
 #pragma unroll
-  for (int base = 0; base < pairs; base += kAhead) {
-    Vec<D, 2> old[kAhead];
+  for (int base = 0; base < pairs; base += ahead) {
+    Vec<D, 2> old[ahead];
     if (p.addend) {
 #pragma unroll
-      for (int i = 0; i < kAhead; ++i) {
+      for (int i = 0; i < ahead; ++i) {
         const Pair pair = pair_at(base + i);
         old[i] = load<2>(from + pair.m * p.ldd + pair.n);
       }
     }
 #pragma unroll
-    for (int i = 0; i < kAhead; ++i) {
+    for (int i = 0; i < ahead; ++i) {
       const Pair pair = pair_at(base + i);
       float x = scaled(p, pair.first, n + pair.n), y = scaled(p, pair.second, n + pair.n + 1);
       if (p.addend) x += to_float(old[i].at[0]), y += to_float(old[i].at[1]);

@@ -48,7 +48,7 @@ __device__ __forceinline__ void multiply(float (&sum)[BN / 8][4], const typename
 template <GemmKind kind>
 __device__ __forceinline__ void compute(const Product<bf16>& p) {
   auto& ring = shared<Ring<kind>>().stages;
-  const Place place = place_of_block<BM, BN>(p.M, p.N);
+  const Place place = place_of_block<BM, BN>(p.M, p.N, int(blockIdx.x));
   const int group = int(threadIdx.x) / kWarpgroup, warp = int(threadIdx.x) % kWarpgroup / kWarp, lane = int(threadIdx.x) % kWarp;
   FactorsOf<kind> factors(p, place.m, place.n);
   const int steps = (p.K + BK - 1) / BK;
@@ -78,8 +78,8 @@ __device__ __forceinline__ void compute(const Product<bf16>& p) {
   const int64_t row = place.m + 64 * group + 16 * warp + lane / 4, column = place.n + 2 * (lane % 4);
   const auto pair_at = [&](int i) { return Pair{i % 2 * 8, i / 2 * 8, sum[i / 2][i % 2 * 2], sum[i / 2][i % 2 * 2 + 1]}; };
   const bool whole = is_whole<BM, BN>(p, place);
-  if (p.bf16_output) finish_pairs<bf16, BN / 4>(p, row, column, whole, pair_at);
-  else finish_pairs<float, BN / 4>(p, row, column, whole, pair_at);
+  if (p.bf16_output) finish_pairs<bf16, BN / 4, 16>(p, row, column, whole, pair_at);
+  else finish_pairs<float, BN / 4, 16>(p, row, column, whole, pair_at);
 }
 
 template <GemmKind kind>

@@ -25,7 +25,7 @@ PgSums pg_loss(const PgSettings& settings, const PgBatch& batch, const PgTokens&
 }
 
 PgSums pg_loss_rows(const PgSettings& settings, const PgBatch& batch, const PgTokens& tokens, int64_t begin, int64_t end) {
-  const pg::Terms terms{settings, batch, tokens};
+  const pg::Terms terms{settings, batch, tokens, batch.entropy_threshold};
   PgSums sums;
   for (int64_t b = 0; b < tokens.B; ++b) {
     const int64_t first = tokens.cu_trained[b], last = tokens.cu_trained[b + 1];

@@ -33,10 +33,8 @@ __device__ __forceinline__ double neutral(int number) { return number == kMin ? 
 __device__ __forceinline__ PgTokens tokens_of(const device::PgLoss& a) {
   return {a.cu_trained, a.B, a.logprob, a.entropy, a.old_logprob, a.ref_logprob, a.behaviour, a.advantage, a.dlogprob, a.dentropy};
 }
-__device__ __forceinline__ PgBatch batch_of(const device::PgLoss& a) {
-  PgBatch batch = a.batch;
-  if (a.entropy_threshold) batch.entropy_threshold = *a.entropy_threshold;
-  return batch;
+__device__ __forceinline__ double threshold_of(const device::PgLoss& a) {
+  return a.entropy_threshold ? *a.entropy_threshold : a.batch.entropy_threshold;
 }
 __device__ __forceinline__ double* shared_of(const device::PgLoss& a, int64_t sequence) { return a.scratch + 4 * sequence; }
 __device__ __forceinline__ double* block_of(const device::PgLoss& a, int64_t block) { return a.scratch + 4 * a.B + kStride * block; }
@@ -47,8 +45,7 @@ __global__ void __launch_bounds__(kThreads) shared_kernel(device::PgLoss a) {
   };
   auto& s = shared<S>();
   const PgTokens t = tokens_of(a);
-  const PgBatch batch = batch_of(a);
-  const pg::Terms terms{a.settings, batch, t};
+  const pg::Terms terms{a.settings, a.batch, t, threshold_of(a)};
   const int64_t first = a.cu_trained[blockIdx.x], last = a.cu_trained[blockIdx.x + 1];
   if (last <= a.begin || first >= a.end || first == last) return;
   double log_ratios = 0, log_importances = 0, by_ratio = 0;
@@ -76,8 +73,7 @@ __global__ void __launch_bounds__(kThreads) token_kernel(device::PgLoss a) {
   };
   auto& s = shared<S>();
   const PgTokens t = tokens_of(a);
-  const PgBatch batch = batch_of(a);
-  const pg::Terms terms{a.settings, batch, t};
+  const pg::Terms terms{a.settings, a.batch, t, threshold_of(a)};
   const int64_t i = a.begin + int64_t(blockIdx.x) * kThreads + threadIdx.x;
   PgSums own;
   double mismatch = 0;

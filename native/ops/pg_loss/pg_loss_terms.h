@@ -83,6 +83,7 @@ struct Terms {
   const PgSettings& s;
   const PgBatch& b;
   const PgTokens& t;
+  double entropy_threshold;  // of the tokens that are trained where top_entropy < 1
 
   EXITRL_HOST_DEVICE double trained() const { return at_least_one(b.trained_tokens); }
   EXITRL_HOST_DEVICE double log_ratio(int64_t i) const { return t.old_logprob ? double(t.logprob[i]) - t.old_logprob[i] : 0.0; }
@@ -120,7 +121,7 @@ struct Terms {
   EXITRL_HOST_DEVICE Term token(const Shared& q, int64_t i) const {
     const double r = ratio(q, i);
     double weight = importance(q, i);
-    if (s.top_entropy < 1.0 && t.entropy[i] < b.entropy_threshold) weight = 0.0;
+    if (s.top_entropy < 1.0 && t.entropy[i] < entropy_threshold) weight = 0.0;
     Term term{};
     if (weight != 0.0) {
       const Term policy = policy_term(s, r, t.advantage[i], t.logprob[i]);

@@ -176,6 +176,50 @@ TEST(device_losses_of_whole_sequences_and_references) {
     }
 }
 
+// More trained tokens than logits are held of at once, with losses that need all of a sequence's first.
+TEST(device_losses_cross_chunks_of_the_head) {
+  if (few()) return;
+  DecoderConfig config = small::config(true, 0);
+  config.L = 1, config.C = config.F = 8, config.H = config.K = 1;
+  config.windows.assign(1, 0);
+  const Decoder decoder(config);
+  Pool pool(1);
+  Policy policy(decoder.config, decoder.layout);
+  small::randomise(policy, pool, 3);
+  Trainer trainer(decoder, pool);
+  DeviceModel device(*exitrl_backend(), 0, decoder, Precision::f32, Order::fixed);
+  device.load_weights(policy.slab.data());
+  RolloutBatch batch;
+  batch.B = 60;
+  std::vector<int32_t> offsets{0}, tokens;
+  for (int64_t b = 0; b < batch.B; ++b) {
+    for (int64_t t = 0; t < 76; ++t) tokens.push_back(int32_t(philox(5, uint64_t(b), uint64_t(t))[0] % uint32_t(config.V)));
+    offsets.push_back(int32_t(tokens.size()));
+  }
+  std::vector<uint8_t> mask((tokens.size() + 7) / 8);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    if (i % 76 > 0) mask[i / 8] |= uint8_t(1 << (i % 8));
+  std::vector<float> old(tokens.size(), -3.9f), advantage;
+  for (int64_t b = 0; b < batch.B; ++b) advantage.push_back(float(b % 5) - 2);
+  batch.tokens = {offsets.data(), tokens.data()};
+  batch.loss_mask = {offsets.data(), mask.data(), 0};
+  batch.logprob = {offsets.data(), old.data()};
+  batch.advantage = advantage.data();
+  CHECK(batch.B * 75 > device::head_chunk(config.V));
+  for (const double top_entropy : {1.0, 0.3}) {
+    LossSettings loss;
+    loss.ratio = RatioLevel::sequence_mean;
+    loss.top_entropy = top_entropy;
+    const TrainSettings train{8192, Recompute::none};
+    const TrainMetrics want = trainer.accumulate(policy, batch, loss, train, {}), got = device.accumulate(batch, loss, train, {});
+    CHECK(got.sums.tokens == want.sums.tokens && got.micro_batches == 1);
+    CHECK_NEAR(got.sums.loss, want.sums.loss, 1e-5);
+    Floats gradients(size_t(decoder.layout.size));
+    device.store_gradients(gradients.data());
+    CHECK_NEAR(worst(decoder.layout, gradients.data(), trainer.gradients()), 0, 2e-5);
+  }
+}
+
 TEST(device_generates_like_the_cpu) {
   for (const Shape& shape : kShapes) {
     if (few() && &shape != &kShapes[2]) continue;
