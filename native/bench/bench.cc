@@ -53,7 +53,8 @@ BenchResult linear(Pool& pool, const Shape& s, int64_t repeats, char what, Preci
   const int64_t T = s[0], N = s[1], K = s[2];
   auto x = random_floats(T * K, 1), w = random_floats(N * K, 2), y = random_floats(T * N, 3);
   const bool bf16 = precision == Precision::bf16;
-  const double flops = 2.0 * double(T) * double(N) * double(K), bytes = 4.0 * (double(T) * double(K) + double(N) * double(K) + double(T) * double(N));
+  const double flops = 2.0 * double(T) * double(N) * double(K),
+               bytes = 4.0 * (double(T) * double(K) + double(N) * double(K) + double(T) * double(N));
   if (what == 'f') {
     Buffer<float> packed(bf16 ? 0 : packed_weight_size(N, K));
     Buffer<uint16_t> halves(bf16 ? packed_bf16_size(N, K) : 0);
@@ -71,7 +72,8 @@ BenchResult linear(Pool& pool, const Shape& s, int64_t repeats, char what, Preci
 BenchResult lora(Pool& pool, const Shape& s, int64_t repeats, char what) {
   const int64_t T = s[0], N = s[1], K = s[2], R = s[3];
   auto x = random_floats(T * K, 1), y = random_floats(T * N, 2), a = random_floats(R * K, 3), b = random_floats(N * R, 4);
-  Buffer<float> packed_a(packed_weight_size(R, K)), packed_b(packed_weight_size(N, R)), u(T * R), du(T * R), dx(T * K), da(R * K), db(N * R);
+  Buffer<float> packed_a(packed_weight_size(R, K)), packed_b(packed_weight_size(N, R)), u(T * R), du(T * R), dx(T * K), da(R * K),
+      db(N * R);
   pack_weight(pool, a.data(), R, K, packed_a.data());
   pack_weight(pool, b.data(), N, R, packed_b.data());
   const LoraTarget targets[] = {{0, N, b.data(), packed_b.data(), db.data()}};
@@ -99,17 +101,21 @@ BenchResult attention(Pool& pool, const Shape& s, int64_t repeats, char what) {
   }
   const float scale = 1.0f / std::sqrt(float(D));
   const double pairs = double(B) * double(T) * double(T + 1) / 2;
-  kv_append(pool, {qkv.data() + H * D, qkv.data() + (H + K) * D, width, spans.data(), B, keys.data(), values.data(), page_floats(K, D), K, D});
-  const AttentionForward full{qkv.data(), width, spans.data(), B, keys.data(), values.data(), page_floats(K, D), o.data(), lse.data(), H, K, D, 0, scale};
+  kv_append(pool,
+            {qkv.data() + H * D, qkv.data() + (H + K) * D, width, spans.data(), B, keys.data(), values.data(), page_floats(K, D), K, D});
+  const AttentionForward full{qkv.data(), width, spans.data(), B, keys.data(), values.data(), page_floats(K, D), o.data(), lse.data(), H, K,
+                              D,          0,     scale};
   const double row_bytes = 4.0 * double(rows) * double(width + H * D);
   if (what == 'f') return timed(repeats, 4 * pairs * double(H * D), row_bytes, [&] { attention_forward(pool, full); });
   if (what == 'd') {
     AttentionForward decode = full;
     decode.spans = last.data();
-    return timed(repeats, 4.0 * double(B) * double(T) * double(H * D), 8.0 * double(rows) * double(K * D), [&] { attention_forward(pool, decode); });
+    return timed(repeats, 4.0 * double(B) * double(T) * double(H * D), 8.0 * double(rows) * double(K * D),
+                 [&] { attention_forward(pool, decode); });
   }
   attention_forward(pool, full);
-  const AttentionBackward back{qkv.data(), o.data(), d_o.data(), lse.data(), spans.data(), families.data(), B, dqkv.data(), H, K, D, 0, scale};
+  const AttentionBackward back{qkv.data(), o.data(), d_o.data(), lse.data(), spans.data(), families.data(), B, dqkv.data(),
+                               H,          K,        D,          0,          scale};
   return timed(repeats, 10 * pairs * double(H * D), 2 * row_bytes, [&] { attention_backward(pool, back); });
 }
 
@@ -128,8 +134,13 @@ BenchResult glu(Pool& pool, const Shape& s, int64_t repeats, char what) {
   const int64_t T = s[0], F = s[1];
   auto gate_up = random_floats(T * 2 * F, 1), dy = random_floats(T * F, 2);
   Buffer<float> y(T * F), d(T * 2 * F);
-  if (what == 'f') return timed(repeats, 5.0 * double(T * F), 12.0 * double(T * F), [&] { glu_forward(pool, {gate_up.data(), y.data(), T, F, Activation::silu}); });
-  return timed(repeats, 10.0 * double(T * F), 24.0 * double(T * F), [&] { glu_backward(pool, {dy.data(), gate_up.data(), d.data(), y.data(), T, F, Activation::silu}); });
+  if (what == 'f')
+    return timed(repeats, 5.0 * double(T * F), 12.0 * double(T * F), [&] {
+      glu_forward(pool, {gate_up.data(), y.data(), T, F, Activation::silu});
+    });
+  return timed(repeats, 10.0 * double(T * F), 24.0 * double(T * F), [&] {
+    glu_backward(pool, {dy.data(), gate_up.data(), d.data(), y.data(), T, F, Activation::silu});
+  });
 }
 
 BenchResult head(Pool& pool, const Shape& s, int64_t repeats, char what) {
@@ -140,8 +151,26 @@ BenchResult head(Pool& pool, const Shape& s, int64_t repeats, char what) {
   for (int64_t r = 0; r < R; ++r) targets[size_t(r)] = int32_t(r * 7919 % V);
   pack_weight(pool, w.data(), V, C, packed.data());
   const double product = 2.0 * double(R) * double(C) * double(V);
-  if (what == 'f') return timed(repeats, product, 4.0 * double(R * C + V * C), [&] { head_forward(pool, {h.data(), packed.data(), targets.data(), logprob.data(), entropy.data(), logits.data(), R, C, V, 1.0f}); });
-  HeadFused fused{h.data(), packed.data(), w.data(), targets.data(), logprob.data(), entropy.data(), dlogprob.data(), nullptr, dh.data(), dw.data(), logits.data(), R, C, V, 1.0f, {}};
+  if (what == 'f')
+    return timed(repeats, product, 4.0 * double(R * C + V * C), [&] {
+      head_forward(pool, {h.data(), packed.data(), targets.data(), logprob.data(), entropy.data(), logits.data(), R, C, V, 1.0f});
+    });
+  HeadFused fused{h.data(),
+                  packed.data(),
+                  w.data(),
+                  targets.data(),
+                  logprob.data(),
+                  entropy.data(),
+                  dlogprob.data(),
+                  nullptr,
+                  dh.data(),
+                  dw.data(),
+                  logits.data(),
+                  R,
+                  C,
+                  V,
+                  1.0f,
+                  {}};
   fused.coefficients = [&](int64_t begin, int64_t end) { for (int64_t r = begin; r < end; ++r) dlogprob[r] = -1.0f / float(R); };
   return timed(repeats, 3 * product, 8.0 * double(R * C + V * C), [&] { head_fused(pool, fused); });
 }
@@ -152,14 +181,19 @@ const std::map<std::string, std::pair<size_t, Case>>& cases() {
          constexpr int64_t kIterations = 20'000'000;
          std::vector<double> flops(static_cast<size_t>(pool.size()));
          std::vector<float> sink(static_cast<size_t>(pool.size()));
-         BenchResult out = timed(repeats, 0, 0, [&] { pool.run([&](int t) { sink[size_t(t)] = EXITRL_DISPATCH(peak_loop)(kIterations, &flops[size_t(t)]); }); });
+         BenchResult out = timed(repeats, 0, 0, [&] {
+           pool.run([&](int t) { sink[size_t(t)] = EXITRL_DISPATCH(peak_loop)(kIterations, &flops[size_t(t)]); });
+         });
          out.flops = std::accumulate(flops.begin(), flops.end(), 0.0);
          return out;
        }}},
       {"stream", {1, [](Pool& pool, const Shape& s, int64_t repeats) {
          auto from = random_floats(s[0], 1);
          Buffer<float> to(s[0]);
-         return timed(repeats, 0, 8.0 * double(s[0]), [&] { pool.parallel_for(s[0], 4096, [&](int64_t b, int64_t e, int) { std::memcpy(to.data() + b, from.data() + b, size_t(e - b) * 4); }); });
+         return timed(repeats, 0, 8.0 * double(s[0]), [&] {
+           pool.parallel_for(s[0], 4096,
+                             [&](int64_t b, int64_t e, int) { std::memcpy(to.data() + b, from.data() + b, size_t(e - b) * 4); });
+         });
        }}},
       {"fresh_memory", {1, [](Pool& pool, const Shape& s, int64_t repeats) {
          BenchResult out;
@@ -193,7 +227,9 @@ const std::map<std::string, std::pair<size_t, Case>>& cases() {
          auto p = random_floats(s[0], 1), g = random_floats(s[0], 2);
          Buffer<float> m(s[0]), v(s[0]);
          int64_t step = 0;
-         return timed(repeats, 12.0 * double(s[0]), 28.0 * double(s[0]), [&] { adamw(pool, {p.data(), g.data(), m.data(), v.data(), s[0], ++step, 1e-4, 0.9, 0.95, 1e-8, 0.0, 1.0}); });
+         return timed(repeats, 12.0 * double(s[0]), 28.0 * double(s[0]), [&] {
+           adamw(pool, {p.data(), g.data(), m.data(), v.data(), s[0], ++step, 1e-4, 0.9, 0.95, 1e-8, 0.0, 1.0});
+         });
        }}}};
   return table;
 }

@@ -23,7 +23,8 @@ class Buffer {
   Buffer() = default;
   // Contents are zero.
   explicit Buffer(int64_t count) : count_(count) {
-    if (count < 0 || uint64_t(count) > (uint64_t{1} << 46) / sizeof(T)) fail(ErrorCode::out_of_memory, "buffer of impossible size requested");
+    if (count < 0 || uint64_t(count) > (uint64_t{1} << 46) / sizeof(T))
+      fail(ErrorCode::out_of_memory, "buffer of impossible size requested");
     if (count == 0) return;
     bytes_ = (size_t(count) * sizeof(T) + 63) & ~size_t{63};
 #if defined(__unix__) || defined(__APPLE__)

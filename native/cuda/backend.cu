@@ -77,7 +77,9 @@ Backend make_table() {
   b.allocate_pinned = [](Instance* i, int64_t bytes, Status* s) { return value<void*>(s, i, [&] { return allocate_pinned(*i, bytes); }); };
   b.release_pinned = [](Instance* i, void* p) { release_pinned(*i, p); };
   b.upload = [](Instance* i, void* to, const void* from, int64_t bytes, Status* s) { protect(s, i, [&] { upload(*i, to, from, bytes); }); };
-  b.download_later = [](Instance* i, void* to, const void* from, int64_t bytes, Status* s) { protect(s, i, [&] { download_later(*i, to, from, bytes); }); };
+  b.download_later = [](Instance* i, void* to, const void* from, int64_t bytes, Status* s) {
+    protect(s, i, [&] { download_later(*i, to, from, bytes); });
+  };
   b.copy = [](Instance* i, void* to, const void* from, int64_t bytes, Status* s) { protect(s, i, [&] { copy(*i, to, from, bytes); }); };
   b.fill = [](Instance* i, void* to, int32_t byte, int64_t bytes, Status* s) { protect(s, i, [&] { fill(*i, to, byte, bytes); }); };
   b.synchronise = [](Instance* i, Status* s) { protect(s, i, [&] { synchronise(*i); }); };

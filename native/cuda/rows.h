@@ -54,7 +54,8 @@ __device__ __forceinline__ void hold_narrow(Vec<T, N>& v) {
 // occupancy 128 KB are on their way to a multiprocessor.
 constexpr int kGatherThreads = 256, kGatherVectors = 4;
 template <class T, int N>
-__global__ void __launch_bounds__(kGatherThreads) gather_kernel(const T* from, const int32_t* index, T* to, int64_t rows, int64_t n, float scale) {
+__global__ void __launch_bounds__(kGatherThreads)
+    gather_kernel(const T* from, const int32_t* index, T* to, int64_t rows, int64_t n, float scale) {
   const int64_t first = int64_t(blockIdx.x) * kGatherThreads * kGatherVectors;
   const RowSplit split(first, n);
   const int64_t left = rows * n - first;
@@ -79,8 +80,8 @@ template <class T>
 void gather(Context& context, const char* name, const void* from, const int32_t* index, void* to, int64_t rows, int64_t C, float scale) {
   by_width<T>(C % kVector<T> == 0 && aligned(from, to), [&](auto width) {
     const int64_t n = C / width();
-    launch(context, name, gather_kernel<T, width()>, dim3(ceil_div(rows * n, kGatherThreads * kGatherVectors)), kGatherThreads, 0, static_cast<const T*>(from), index,
-           static_cast<T*>(to), rows, n, scale);
+    launch(context, name, gather_kernel<T, width()>, dim3(ceil_div(rows * n, kGatherThreads * kGatherVectors)), kGatherThreads, 0,
+           static_cast<const T*>(from), index, static_cast<T*>(to), rows, n, scale);
   });
 }
 

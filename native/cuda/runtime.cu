@@ -168,7 +168,8 @@ void describe(int32_t device, DeviceInfo& info) {
   info.free_bytes = int64_t(free);
   Context context;
   context.compute = info.compute;  // on the default stream
-  std::snprintf(info.libraries, sizeof info.libraries, "wgmma: %s\n%s", warpgroup_use(device, context).words.c_str(), library_report().c_str());
+  std::snprintf(info.libraries, sizeof info.libraries, "wgmma: %s\n%s", warpgroup_use(device, context).words.c_str(),
+                library_report().c_str());
 }
 
 Instance* open_instance(int32_t device) {

@@ -94,7 +94,8 @@ inline void ldmatrix_x4_transposed(uint32_t (&r)[4], const void* row) {
   const auto rows = emulate::exchange(&row, sizeof row, "ldmatrix_x4_transposed");
   const int l = emulate::lane();
   for (int m = 0; m < 4; ++m)
-    r[m] = detail::pair_at(detail::matrix_row(rows, 8 * m + 2 * (l % 4)) + 2 * (l / 4), detail::matrix_row(rows, 8 * m + 2 * (l % 4) + 1) + 2 * (l / 4));
+    r[m] = detail::pair_at(detail::matrix_row(rows, 8 * m + 2 * (l % 4)) + 2 * (l / 4),
+                           detail::matrix_row(rows, 8 * m + 2 * (l % 4) + 1) + 2 * (l / 4));
 }
 
 inline void copy_async16(void* to, const void* from, bool valid = true) {
@@ -110,7 +111,8 @@ inline void copy_async4(void* to, const void* from, bool valid = true) {
 inline void copy_async16_part(void* to, const void* from, int bytes) {
   if (bytes < 16) copy_async16(to, nullptr, false);
   if (bytes <= 0) return;
-  if (reinterpret_cast<uintptr_t>(from) % 16 != 0) fail(ErrorCode::internal, "an asynchronous copy of 16 bytes from an address that is not a multiple of 16");
+  if (reinterpret_cast<uintptr_t>(from) % 16 != 0)
+    fail(ErrorCode::internal, "an asynchronous copy of 16 bytes from an address that is not a multiple of 16");
   emulate::copy_later(to, from, bytes);
 }
 inline void copy_commit() { emulate::commit_copies(); }

@@ -24,7 +24,8 @@ struct Shared {
 
 template <int R, int D, class At>
 __device__ __forceinline__ void fill(Panels<R, D>& tile, At&& at) {
-  for (int i = int(threadIdx.x); i < R * D; i += int(blockDim.x)) tile.piece(i / D, i % D / 8 * 8)[i % 8] = from_float<bf16>(float(at(i / D, i % D)));
+  for (int i = int(threadIdx.x); i < R * D; i += int(blockDim.x))
+    tile.piece(i / D, i % D / 8 * 8)[i % 8] = from_float<bf16>(float(at(i / D, i % D)));
 }
 
 // How many of this thread's numbers of d (64, N) differ from want(row, column).
@@ -77,7 +78,10 @@ __device__ __forceinline__ int check_width(Shared& s) {
   fill(s.y.tall, y_at);
   publish_copies();
   __syncthreads();
-  run([&](auto& d, int k) { multiply_shared<N, Left::by_row, Right::by_column>(d, factor_of_rows(s.x, 0, k), factor_of_rows(s.y.tall, 0, k), true); },
+  run(
+      [&](auto& d, int k) {
+        multiply_shared<N, Left::by_row, Right::by_column>(d, factor_of_rows(s.x, 0, k), factor_of_rows(s.y.tall, 0, k), true);
+      },
       x_by_row, y_by_column);
   if constexpr (N <= 128)
     run([&](auto& d, int k) {
@@ -91,9 +95,13 @@ __device__ __forceinline__ int check_width(Shared& s) {
   fill(s.y.wide, y_at);
   publish_copies();
   __syncthreads();
-  run([&](auto& d, int k) { multiply_shared<N, Left::by_row, Right::by_row>(d, factor_of_rows(s.x, 0, k), factor_of_columns(s.y.wide, k), true); },
+  run([&](auto& d,
+          int k) { multiply_shared<N, Left::by_row, Right::by_row>(d, factor_of_rows(s.x, 0, k), factor_of_columns(s.y.wide, k), true); },
       x_by_row, y_by_row);
-  run([&](auto& d, int k) { multiply_shared<N, Left::by_column, Right::by_row>(d, factor_of_columns(s.x, k, 0), factor_of_columns(s.y.wide, k), true); },
+  run(
+      [&](auto& d, int k) {
+        multiply_shared<N, Left::by_column, Right::by_row>(d, factor_of_columns(s.x, k, 0), factor_of_columns(s.y.wide, k), true);
+      },
       x_by_column, y_by_row);
   if constexpr (N <= 128)
     run([&](auto& d, int k) {

@@ -107,7 +107,8 @@ Work attention_forward(Bench& b, const Shape& s) {
   a.o = b.numbers(rows * H * D), a.lse = b.floats(rows * H);
   a.q_stride = H * D, a.page_stride = page, a.item_count = int64_t(plan.items.size());
   a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision();
-  return {[=, &b] { b.device().attention_forward(a); }, 2.0 * double(B * H * D) * double(T) * double(T), double(rows * (2 * H + 2 * K) * D * b.size())};
+  return {[=, &b] { b.device().attention_forward(a); }, 2.0 * double(B * H * D) * double(T) * double(T),
+          double(rows * (2 * H + 2 * K) * D * b.size())};
 }
 
 Work attention_backward(Bench& b, const Shape& s) {
@@ -124,7 +125,8 @@ Work attention_backward(Bench& b, const Shape& s) {
   a.query_items = b.array(plan.query_items), a.key_items = b.array(plan.key_items), a.segments = b.array(plan.segments);
   a.query_item_count = int64_t(plan.query_items.size()), a.key_item_count = int64_t(plan.key_items.size());
   a.T = rows, a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision();
-  return {[=, &b] { b.device().attention_backward(a); }, 5.0 * double(B * H * D) * double(T) * double(T), double(rows * (4 * H + 4 * K) * D * b.size())};
+  return {[=, &b] { b.device().attention_backward(a); }, 5.0 * double(B * H * D) * double(T) * double(T),
+          double(rows * (4 * H + 4 * K) * D * b.size())};
 }
 
 // G groups of S sequences: `shared` keys (a multiple of 16) that a group reads together, `own` keys of each.
@@ -154,7 +156,18 @@ Work attention_decode(Bench& b, int64_t G, int64_t S, int64_t shared, int64_t ow
   a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision(), a.few_queries = true;
   AttentionMerge m{};
   const auto R = int64_t(plan.merge_rows.size());
-  if (R > 0) m = {b.array(plan.merge_rows), b.array(plan.merge_starts), b.array(plan.merge_parts), a.partial_o, a.partial_lse, a.o, nullptr, R, H, D, b.precision()};
+  if (R > 0)
+    m = {b.array(plan.merge_rows),
+         b.array(plan.merge_starts),
+         b.array(plan.merge_parts),
+         a.partial_o,
+         a.partial_lse,
+         a.o,
+         nullptr,
+         R,
+         H,
+         D,
+         b.precision()};
   return {[=, &b] {
             b.device().attention_forward(a);
             if (R > 0) b.device().attention_merge(m);
@@ -224,12 +237,17 @@ Work rowwise(Bench& b, const std::string& op, const Shape& s) {
       const int32_t* const at = b.array(slots);
       const int64_t page = K * 16 * D, pages = (T + 15) / 16;
       void *const keys = b.numbers(pages * page), *const values = b.numbers(pages * page);
-      return {[=, &d] { d.qk_rope_forward({qkv, raw, w, w, rstd, positions, angles, angles + P * D / 2, at, keys, values, page, T, H, K, D, 1e-6f, 0, p}); }, 0,
-              double(T * D) * (3.0 * double(H + K) + 3.0 * double(K)) * n};
+      return {[=, &d] {
+                d.qk_rope_forward(
+                    {qkv, raw, w, w, rstd, positions, angles, angles + P * D / 2, at, keys, values, page, T, H, K, D, 1e-6f, 0, p});
+              },
+              0, double(T * D) * (3.0 * double(H + K) + 3.0 * double(K)) * n};
     }
     float *const dw = b.floats(2 * D), *const partials = b.floats(qk_rope_partials(T, D));
-    return {[=, &d] { d.qk_rope_backward({qkv, raw, w, w, rstd, positions, angles, angles + P * D / 2, dw, dw + D, partials, T, H, K, D, 0, p}); }, 0,
-            3.0 * double(T * D * (H + K)) * n};
+    return {[=, &d] {
+              d.qk_rope_backward({qkv, raw, w, w, rstd, positions, angles, angles + P * D / 2, dw, dw + D, partials, T, H, K, D, 0, p});
+            },
+            0, 3.0 * double(T * D * (H + K)) * n};
   }
   if (op == "embedding_forward" || op == "embedding_backward") {
     const int64_t T = s[0], C = s[1], V = s[2];
@@ -245,7 +263,8 @@ Work rowwise(Bench& b, const std::string& op, const Shape& s) {
     const BatchPlan plan = plan_batch(micro);
     float* const dw = b.floats(V * C);
     EmbeddingBackward a{};
-    a.order = b.array(plan.token_order), a.starts = b.array(plan.token_starts), a.ids = b.array(plan.token_ids), a.long_starts = b.array(plan.long_starts);
+    a.order = b.array(plan.token_order), a.starts = b.array(plan.token_starts), a.ids = b.array(plan.token_ids),
+    a.long_starts = b.array(plan.long_starts);
     a.dy = y, a.dw = dw, a.partials = b.floats(std::max<int64_t>(1, embedding_partials(T, C)));
     a.P = int64_t(plan.token_ids.size()), a.M = int64_t(plan.long_starts.size()) - 1, a.long_pieces = plan.long_starts.back();
     a.C = C, a.scale = 1.0f, a.precision = p;
@@ -256,8 +275,12 @@ Work rowwise(Bench& b, const std::string& op, const Shape& s) {
     const int64_t R = s[0], V = s[1];
     float *const z = b.floats(R * V, 2.0f), *const rows = b.floats(5 * R, 0.1f);
     const int32_t* const targets = b.ints(R, V);
-    if (op == "head_rows") return {[=, &d] { d.head_rows({z, targets, rows, rows + R, rows + 2 * R, rows + 3 * R, R, V, 1.0f}); }, 0, 4.0 * double(R * V)};
-    return {[=, &d] { d.head_gradient({z, targets, rows + 2 * R, rows + 3 * R, rows + R, rows + 4 * R, nullptr, R, V, 1.0f, p}); }, 0, double(R * V) * (4.0 + n)};
+    if (op == "head_rows")
+      return {[=, &d] { d.head_rows({z, targets, rows, rows + R, rows + 2 * R, rows + 3 * R, R, V, 1.0f}); }, 0, 4.0 * double(R * V)};
+    return {[=, &d] {
+              d.head_gradient({z, targets, rows + 2 * R, rows + 3 * R, rows + R, rows + 4 * R, nullptr, R, V, 1.0f, p});
+            },
+            0, double(R * V) * (4.0 + n)};
   }
   const int64_t count = s[0];
   if (op == "copy") {
@@ -273,7 +296,10 @@ Work rowwise(Bench& b, const std::string& op, const Shape& s) {
   const auto* const ranges = b.array(std::vector<AdamWRange>{{0, count, 1}});
   const auto* const step = b.array(std::vector<AdamWStep>{{1e-4, 0.9, 0.95, 1e-8, 0.1, 0.1, 0.05}});
   const double* const clip = b.array(std::vector<double>{1.0});
-  return {[=, &d] { d.adamw({master, weights, grad, m, v, ranges, step, clip, 1, count, p}); }, 0, double(count) * (p == Precision::bf16 ? 34.0 : 32.0)};
+  return {[=, &d] {
+            d.adamw({master, weights, grad, m, v, ranges, step, clip, 1, count, p});
+          },
+          0, double(count) * (p == Precision::bf16 ? 34.0 : 32.0)};
 }
 
 Work make(Bench& b, const std::string& op, const Shape& s) {
@@ -281,11 +307,22 @@ Work make(Bench& b, const std::string& op, const Shape& s) {
     require(s.size() == n, op + " takes a shape of " + std::to_string(n) + " sizes, got " + std::to_string(s.size()));
     for (int64_t x : s) require(x > 0, op + ": sizes must be above 0");
   };
-  const std::map<std::string, std::pair<GemmKind, Order>> gemms{{"gemm_nt", {GemmKind::nt, Order::any}},         {"gemm_nn", {GemmKind::nn, Order::any}},
-                                                               {"gemm_tn", {GemmKind::tn, Order::any}},         {"gemm_nt_fixed", {GemmKind::nt, Order::fixed}},
-                                                               {"gemm_nn_fixed", {GemmKind::nn, Order::fixed}}, {"gemm_tn_fixed", {GemmKind::tn, Order::fixed}}};
-  const std::map<std::string, size_t> rows{{"copy", 1},           {"rmsnorm_forward", 2},   {"rmsnorm_backward", 2},   {"glu_forward", 2}, {"glu_backward", 2},  {"qk_rope_forward", 4},
-                                           {"qk_rope_backward", 4}, {"embedding_forward", 3}, {"embedding_backward", 3}, {"head_rows", 2},   {"head_gradient", 2}, {"adamw", 1},
+  const std::map<std::string, std::pair<GemmKind, Order>> gemms{
+      {"gemm_nt", {GemmKind::nt, Order::any}},         {"gemm_nn", {GemmKind::nn, Order::any}},
+      {"gemm_tn", {GemmKind::tn, Order::any}},         {"gemm_nt_fixed", {GemmKind::nt, Order::fixed}},
+      {"gemm_nn_fixed", {GemmKind::nn, Order::fixed}}, {"gemm_tn_fixed", {GemmKind::tn, Order::fixed}}};
+  const std::map<std::string, size_t> rows{{"copy", 1},
+                                           {"rmsnorm_forward", 2},
+                                           {"rmsnorm_backward", 2},
+                                           {"glu_forward", 2},
+                                           {"glu_backward", 2},
+                                           {"qk_rope_forward", 4},
+                                           {"qk_rope_backward", 4},
+                                           {"embedding_forward", 3},
+                                           {"embedding_backward", 3},
+                                           {"head_rows", 2},
+                                           {"head_gradient", 2},
+                                           {"adamw", 1},
                                            {"gradient_norm", 1}};
   if (const auto found = gemms.find(op); found != gemms.end()) return dims(3), gemm(b, s, found->second.first, found->second.second);
   if (const auto found = gemms.find(op.substr(0, 7)); found != gemms.end() && op.substr(7) == "_against_bare")

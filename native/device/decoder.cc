@@ -6,7 +6,8 @@
 namespace exitrl::device {
 namespace {
 
-DeviceLayer take_layer(Segments& s, const DecoderConfig& c, int64_t T, void* x, Precision p, const AdapterLayout* adapter, int64_t l, bool shared) {
+DeviceLayer take_layer(Segments& s, const DecoderConfig& c, int64_t T, void* x, Precision p, const AdapterLayout* adapter, int64_t l,
+                       bool shared) {
   DeviceLayer a{};
   a.x = x ? x : s.take("residual stream", T * c.C, p);
   a.rstd1 = s.take<float>("norms", T);
@@ -24,7 +25,8 @@ DeviceLayer take_layer(Segments& s, const DecoderConfig& c, int64_t T, void* x, 
   a.gate_up = s.take("feed-forward", T * 2 * c.F, p);
   if (adapter)
     for (int site = 0; site < kSites; ++site)
-      if (const int64_t width = shared ? adapter->widest(Site(site)) : adapter->width(l, Site(site))) a.lora[site] = s.take("adapter", T * width, p);
+      if (const int64_t width = shared ? adapter->widest(Site(site)) : adapter->width(l, Site(site)))
+        a.lora[site] = s.take("adapter", T * width, p);
   return a;
 }
 
@@ -45,7 +47,8 @@ int64_t DeviceDecoder::common_window() const {
   return std::all_of(windows.begin(), windows.end(), [&](int64_t w) { return w == windows[0]; }) ? windows[0] : 0;
 }
 
-DeviceWorkspace lay_out(Segments& s, const DecoderConfig& c, Precision p, int64_t T, Workspace::Use use, Recompute recompute, const AdapterLayout* adapter) {
+DeviceWorkspace lay_out(Segments& s, const DecoderConfig& c, Precision p, int64_t T, Workspace::Use use, Recompute recompute,
+                        const AdapterLayout* adapter) {
   DeviceWorkspace ws;
   ws.rows = T;
   ws.use = use;
@@ -80,7 +83,8 @@ DeviceWorkspace lay_out(Segments& s, const DecoderConfig& c, Precision p, int64_
     for (int site = 0; site < kSites; ++site) widest = std::max(widest, adapter->widest(Site(site)));
   if (widest > 0) ws.dlora = s.take("adapter", T * widest, p);
   const int64_t columns = std::max({c.C, c.qkv_width(), 2 * c.F});
-  ws.partials = s.take<float>("sums over rows", std::max({rmsnorm_partials(T, c.C), embedding_partials(T, c.C), qk_rope_partials(T, c.D), column_sum_partials(T, columns)}));
+  ws.partials = s.take<float>("sums over rows", std::max({rmsnorm_partials(T, c.C), embedding_partials(T, c.C), qk_rope_partials(T, c.D),
+                                                          column_sum_partials(T, columns)}));
   return ws;
 }
 
@@ -88,46 +92,50 @@ void DeviceDecoder::linear(int64_t T, const Linear& a) {
   device_.gemm({GemmKind::nt, a.x, a.w, a.addend, a.bias, a.y, T, a.N, a.K, a.K, a.K, a.N, 1.0f, precision, precision, order});
 }
 
-void DeviceDecoder::linear_backward(int64_t T, const void* dy, const void* x, const std::byte* w, void* dx, float* dw, float* dbias, int64_t N, int64_t K,
-                                    float* partials) {
+void DeviceDecoder::linear_backward(int64_t T, const void* dy, const void* x, const std::byte* w, void* dx, float* dw, float* dbias,
+                                    int64_t N, int64_t K, float* partials) {
   if (dx) device_.gemm({GemmKind::nn, dy, w, nullptr, nullptr, dx, T, K, N, N, K, K, 1.0f, precision, precision, order});
   if (dw) device_.gemm({GemmKind::tn, dy, x, dw, nullptr, dw, N, K, T, N, K, K, 1.0f, precision, Precision::f32, order});
   if (dbias) device_.column_sum({dy, dbias, partials, T, N, N, precision});
 }
 
-void DeviceDecoder::lora_forward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* x, void* u, void* y) {
+void DeviceDecoder::lora_forward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* x,
+                                 void* u, void* y) {
   const AdaptedMatrix& m = adapter.at(l, site);
   if (m.targets.empty()) return;
   const int64_t R = adapter.config.rank, GR = adapter.width(l, site);
-  device_.gemm({GemmKind::nt, x, at(policy.adapter, m.a), nullptr, nullptr, u, T, GR, m.K, m.K, m.K, GR, adapter.config.scale(), precision, precision, order});
+  device_.gemm({GemmKind::nt, x, at(policy.adapter, m.a), nullptr, nullptr, u, T, GR, m.K, m.K, m.K, GR, adapter.config.scale(), precision,
+                precision, order});
   int64_t column = 0;
   for (const AdaptedRows& target : m.targets) {
     std::byte* const to = static_cast<std::byte*>(y) + target.row * number_bytes();
-    device_.gemm({GemmKind::nt, static_cast<std::byte*>(u) + column * number_bytes(), at(policy.adapter, target.b), to, nullptr, to, T, target.N, R, GR, R, m.width, 1.0f,
-                  precision, precision, order});
+    device_.gemm({GemmKind::nt, static_cast<std::byte*>(u) + column * number_bytes(), at(policy.adapter, target.b), to, nullptr, to, T,
+                  target.N, R, GR, R, m.width, 1.0f, precision, precision, order});
     column += R;
   }
 }
 
-void DeviceDecoder::lora_backward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* dy, const void* u, void* du,
-                                  void* dx, float* gradients) {
+void DeviceDecoder::lora_backward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* dy,
+                                  const void* u, void* du, void* dx, float* gradients) {
   const AdaptedMatrix& m = adapter.at(l, site);
   if (m.targets.empty()) return;
   const int64_t R = adapter.config.rank, GR = adapter.width(l, site);
   int64_t column = 0;
   for (const AdaptedRows& target : m.targets) {
     const std::byte* const from = static_cast<const std::byte*>(dy) + target.row * number_bytes();
-    device_.gemm({GemmKind::nn, from, at(policy.adapter, target.b), nullptr, nullptr, static_cast<std::byte*>(du) + column * number_bytes(), T, R, target.N, m.width, R, GR,
-                  adapter.config.scale(), precision, precision, order});
+    device_.gemm({GemmKind::nn, from, at(policy.adapter, target.b), nullptr, nullptr, static_cast<std::byte*>(du) + column * number_bytes(),
+                  T, R, target.N, m.width, R, GR, adapter.config.scale(), precision, precision, order});
     float* const db = gradients + target.b;
-    device_.gemm({GemmKind::tn, from, static_cast<const std::byte*>(u) + column * number_bytes(), db, nullptr, db, target.N, R, T, m.width, GR, R, 1.0f, precision,
-                  Precision::f32, order});
+    device_.gemm({GemmKind::tn, from, static_cast<const std::byte*>(u) + column * number_bytes(), db, nullptr, db, target.N, R, T, m.width,
+                  GR, R, 1.0f, precision, Precision::f32, order});
     column += R;
   }
-  if (dx) device_.gemm({GemmKind::nn, du, at(policy.adapter, m.a), dx, nullptr, dx, T, m.K, GR, GR, m.K, m.K, 1.0f, precision, precision, order});
+  if (dx)
+    device_.gemm({GemmKind::nn, du, at(policy.adapter, m.a), dx, nullptr, dx, T, m.K, GR, GR, m.K, m.K, 1.0f, precision, precision, order});
 }
 
-void DeviceDecoder::lora_backward_a(const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* du, const void* x, float* gradients) {
+void DeviceDecoder::lora_backward_a(const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* du, const void* x,
+                                    float* gradients) {
   const AdaptedMatrix& m = adapter.at(l, site);
   if (m.targets.empty()) return;
   const int64_t GR = adapter.width(l, site);
@@ -135,21 +143,23 @@ void DeviceDecoder::lora_backward_a(const AdapterLayout& adapter, int64_t l, Sit
   device_.gemm({GemmKind::tn, du, x, da, nullptr, da, GR, m.K, T, GR, m.K, m.K, 1.0f, precision, Precision::f32, order});
 }
 
-void DeviceDecoder::forward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv, const DeviceWorkspace& ws,
-                            const std::function<void(int64_t, const void*)>& each_layer) {
+void DeviceDecoder::forward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv,
+                            const DeviceWorkspace& ws, const std::function<void(int64_t, const void*)>& each_layer) {
   const DecoderConfig& c = decoder.config;
-  device_.embedding_forward({rows.tokens, at(policy.weights, decoder.layout.embedding), ws.layers[0].x, rows.T, c.C, c.embedding_scale, precision});
+  device_.embedding_forward(
+      {rows.tokens, at(policy.weights, decoder.layout.embedding), ws.layers[0].x, rows.T, c.C, c.embedding_scale, precision});
   if (each_layer) each_layer(0, ws.layers[0].x);
   for (int64_t l = 0; l < c.L; ++l) {
     void* const next = l + 1 < c.L ? ws.layers[size_t(l) + 1].x : ws.x_out;
     layer_forward(policy, adapter, l, rows, kv, ws.layers[size_t(l)], next, ws.glu);
     if (each_layer) each_layer(l + 1, next);
   }
-  device_.rmsnorm_forward({ws.x_out, at(policy.weights, decoder.layout.final_norm), ws.hidden, ws.rstd_final, rows.T, c.C, c.norm_eps, c.norm_offset, precision});
+  device_.rmsnorm_forward({ws.x_out, at(policy.weights, decoder.layout.final_norm), ws.hidden, ws.rstd_final, rows.T, c.C, c.norm_eps,
+                           c.norm_offset, precision});
 }
 
-void DeviceDecoder::layer_forward(const DevicePolicy& policy, const AdapterLayout* adapter, int64_t l, const PassRows& rows, const DeviceKv& kv, const DeviceLayer& a,
-                                  void* x_next, void* glu) {
+void DeviceDecoder::layer_forward(const DevicePolicy& policy, const AdapterLayout* adapter, int64_t l, const PassRows& rows,
+                                  const DeviceKv& kv, const DeviceLayer& a, void* x_next, void* glu) {
   const DecoderConfig& c = decoder.config;
   const LayerLayout& places = decoder.layout.layers[size_t(l)];
   const std::byte* const w = policy.weights;
@@ -164,14 +174,36 @@ void DeviceDecoder::layer_forward(const DevicePolicy& policy, const AdapterLayou
   adapt(Site::qkv, a.h1, a.qkv);
   void* const keys = kv.keys + l * kv.layer_stride * number_bytes();
   void* const values = kv.values + l * kv.layer_stride * number_bytes();
-  device_.qk_rope_forward({a.qkv, a.qk_raw, optional(places.q_norm, c.qk_norm), optional(places.k_norm, c.qk_norm), a.qk_rstd, rows.positions, cos_, sin_, rows.slots, keys,
-                           values, kv.page_stride, T, c.H, c.K, c.D, c.norm_eps, c.norm_offset, precision});
-  if (rows.copy_count > 0) device_.kv_append({a.qkv, rows.copy_rows, rows.copy_slots, keys, values, kv.page_stride, rows.copy_count, c.H, c.K, c.D, precision});
-  device_.attention_forward({a.qkv, keys, values, rows.pages, rows.items, rows.item_rows, rows.positions, a.o, a.lse, rows.partial_o, rows.partial_lse, width,
-                             kv.page_stride, rows.item_count, c.H, c.K, c.D, c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D)), precision,
-                             order, rows.few_queries});
+  device_.qk_rope_forward({a.qkv, a.qk_raw, optional(places.q_norm, c.qk_norm), optional(places.k_norm, c.qk_norm), a.qk_rstd,
+                           rows.positions, cos_, sin_, rows.slots, keys, values, kv.page_stride, T, c.H, c.K, c.D, c.norm_eps,
+                           c.norm_offset, precision});
+  if (rows.copy_count > 0)
+    device_.kv_append({a.qkv, rows.copy_rows, rows.copy_slots, keys, values, kv.page_stride, rows.copy_count, c.H, c.K, c.D, precision});
+  device_.attention_forward({a.qkv,
+                             keys,
+                             values,
+                             rows.pages,
+                             rows.items,
+                             rows.item_rows,
+                             rows.positions,
+                             a.o,
+                             a.lse,
+                             rows.partial_o,
+                             rows.partial_lse,
+                             width,
+                             kv.page_stride,
+                             rows.item_count,
+                             c.H,
+                             c.K,
+                             c.D,
+                             c.windows[size_t(l)],
+                             1.0f / std::sqrt(float(c.D)),
+                             precision,
+                             order,
+                             rows.few_queries});
   if (rows.merge_count > 0)
-    device_.attention_merge({rows.merge_rows, rows.merge_starts, rows.merge_parts, rows.partial_o, rows.partial_lse, a.o, a.lse, rows.merge_count, c.H, c.D, precision});
+    device_.attention_merge({rows.merge_rows, rows.merge_starts, rows.merge_parts, rows.partial_o, rows.partial_lse, a.o, a.lse,
+                             rows.merge_count, c.H, c.D, precision});
   linear(T, {a.o, at(w, places.o), optional(places.o_bias, c.output_bias), a.x, a.x_mid, c.C, q});
   adapt(Site::o, a.o, a.x_mid);
 
@@ -183,7 +215,8 @@ void DeviceDecoder::layer_forward(const DevicePolicy& policy, const AdapterLayou
   adapt(Site::down, glu, x_next);
 }
 
-void DeviceDecoder::backward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv, const DeviceWorkspace& ws, float* gradients) {
+void DeviceDecoder::backward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv,
+                             const DeviceWorkspace& ws, float* gradients) {
   const DecoderConfig& c = decoder.config;
   const std::byte* const w = policy.weights;
   // Where a weight's gradient goes. Beside an adapter the weights are frozen: nowhere.
@@ -212,7 +245,8 @@ void DeviceDecoder::backward(const DevicePolicy& policy, const AdapterLayout* ad
     device_.glu_backward({ws.dglu, a.gate_up, ws.dgate_up, ws.glu, T, c.F, c.activation, precision});
     linear_backward(T, ws.dx, ws.glu, nullptr, nullptr, into(places.down), into(places.down_bias, c.mlp_bias), c.C, c.F, ws.partials);
     adapt_a(Site::down, ws.glu);
-    linear_backward(T, ws.dgate_up, a.h2, at(w, places.gate_up), ws.dh, into(places.gate_up), into(places.gate_up_bias, c.mlp_bias), 2 * c.F, c.C, ws.partials);
+    linear_backward(T, ws.dgate_up, a.h2, at(w, places.gate_up), ws.dh, into(places.gate_up), into(places.gate_up_bias, c.mlp_bias),
+                    2 * c.F, c.C, ws.partials);
     adapt(Site::gate_up, ws.dgate_up, ws.dh);
     adapt_a(Site::gate_up, a.h2);
     norm_backward(ws.dh, a.x_mid, places.post_norm, a.rstd2, ws.dx, ws.dx);
@@ -221,11 +255,13 @@ void DeviceDecoder::backward(const DevicePolicy& policy, const AdapterLayout* ad
     linear_backward(T, ws.dx, a.o, at(w, places.o), ws.d_o, into(places.o), into(places.o_bias, c.output_bias), c.C, q, ws.partials);
     adapt(Site::o, ws.dx, ws.d_o);
     adapt_a(Site::o, a.o);
-    device_.attention_backward({a.qkv, a.o, ws.d_o, a.lse, ws.delta, rows.query_items, rows.key_items, rows.segments, ws.dqkv, rows.query_item_count, rows.key_item_count,
-                                T, c.H, c.K, c.D, c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D)), precision});
+    device_.attention_backward({a.qkv, a.o, ws.d_o, a.lse, ws.delta, rows.query_items, rows.key_items, rows.segments, ws.dqkv,
+                                rows.query_item_count, rows.key_item_count, T, c.H, c.K, c.D, c.windows[size_t(l)],
+                                1.0f / std::sqrt(float(c.D)), precision});
     const bool normed = c.qk_norm;
-    device_.qk_rope_backward({ws.dqkv, a.qk_raw, normed ? at(w, places.q_norm) : nullptr, normed ? at(w, places.k_norm) : nullptr, a.qk_rstd, rows.positions, cos_, sin_,
-                              into(places.q_norm, normed), into(places.k_norm, normed), ws.partials, T, c.H, c.K, c.D, c.norm_offset, precision});
+    device_.qk_rope_backward({ws.dqkv, a.qk_raw, normed ? at(w, places.q_norm) : nullptr, normed ? at(w, places.k_norm) : nullptr,
+                              a.qk_rstd, rows.positions, cos_, sin_, into(places.q_norm, normed), into(places.k_norm, normed), ws.partials,
+                              T, c.H, c.K, c.D, c.norm_offset, precision});
     // Nobody asks for the gradient of what comes into the lowest adapted layer.
     void* const dh = adapter && l == lowest ? nullptr : ws.dh;
     linear_backward(T, ws.dqkv, a.h1, at(w, places.qkv), dh, into(places.qkv), into(places.qkv_bias, c.qkv_bias), width, c.C, ws.partials);
@@ -235,18 +271,21 @@ void DeviceDecoder::backward(const DevicePolicy& policy, const AdapterLayout* ad
     norm_backward(ws.dh, a.x, places.input_norm, a.rstd1, ws.dx, ws.dx);
   }
   if (float* const dw = into(decoder.layout.embedding))
-    device_.embedding_backward({rows.token_order, rows.token_starts, rows.token_ids, rows.long_starts, ws.dx, dw, ws.partials, rows.pieces, rows.long_tokens, rows.long_pieces, c.C,
-                                c.embedding_scale, precision});
+    device_.embedding_backward({rows.token_order, rows.token_starts, rows.token_ids, rows.long_starts, ws.dx, dw, ws.partials, rows.pieces,
+                                rows.long_tokens, rows.long_pieces, c.C, c.embedding_scale, precision});
 }
 
 void DeviceDecoder::logits(const DevicePolicy& policy, const void* hidden, int64_t rows, float* y) {
   const DecoderConfig& c = decoder.config;
-  device_.gemm({GemmKind::nt, hidden, at(policy.weights, decoder.layout.head), nullptr, nullptr, y, rows, c.V, c.C, c.C, c.C, c.V, 1.0f, precision, Precision::f32, order});
+  device_.gemm({GemmKind::nt, hidden, at(policy.weights, decoder.layout.head), nullptr, nullptr, y, rows, c.V, c.C, c.C, c.C, c.V, 1.0f,
+                precision, Precision::f32, order});
 }
 
-void DeviceDecoder::logits_backward(const DevicePolicy& policy, const void* dz, int64_t stride, const void* hidden, int64_t rows, void* dh, float* gradients) {
+void DeviceDecoder::logits_backward(const DevicePolicy& policy, const void* dz, int64_t stride, const void* hidden, int64_t rows, void* dh,
+                                    float* gradients) {
   const DecoderConfig& c = decoder.config;
-  device_.gemm({GemmKind::nn, dz, at(policy.weights, decoder.layout.head), nullptr, nullptr, dh, rows, c.C, c.V, stride, c.C, c.C, 1.0f, precision, precision, order});
+  device_.gemm({GemmKind::nn, dz, at(policy.weights, decoder.layout.head), nullptr, nullptr, dh, rows, c.C, c.V, stride, c.C, c.C, 1.0f,
+                precision, precision, order});
   if (!gradients) return;
   float* const dw = gradients + decoder.layout.head;
   device_.gemm({GemmKind::tn, dz, hidden, dw, nullptr, dw, c.V, c.C, rows, stride, c.C, c.C, 1.0f, precision, Precision::f32, order});

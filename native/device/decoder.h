@@ -98,8 +98,8 @@ struct DeviceWorkspace {
 };
 
 // Places of a workspace for `rows` rows; counts only while `segments` has no memory.
-DeviceWorkspace lay_out(Segments& segments, const DecoderConfig& config, Precision precision, int64_t rows, Workspace::Use use, Recompute recompute,
-                        const AdapterLayout* adapter);
+DeviceWorkspace lay_out(Segments& segments, const DecoderConfig& config, Precision precision, int64_t rows, Workspace::Use use,
+                        Recompute recompute, const AdapterLayout* adapter);
 
 // Numbers of one layer's keys (or values) in a page.
 inline int64_t page_numbers(const DecoderConfig& c) { return c.K * kPagePositions * c.D; }
@@ -109,14 +109,16 @@ class DeviceDecoder {
  public:
   DeviceDecoder(Device& device, const Decoder& decoder, Precision precision, Order order);
 
-  void forward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv, const DeviceWorkspace& ws,
-               const std::function<void(int64_t, const void*)>& each_layer = {});
+  void forward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv,
+               const DeviceWorkspace& ws, const std::function<void(int64_t, const void*)>& each_layer = {});
   // As Decoder::backward. `gradients`: fp32 slab of the adapter's layout if there is one, else of the model's.
-  void backward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv, const DeviceWorkspace& ws, float* gradients);
+  void backward(const DevicePolicy& policy, const AdapterLayout* adapter, const PassRows& rows, const DeviceKv& kv,
+                const DeviceWorkspace& ws, float* gradients);
   // y (rows, V) fp32 = hidden W^T
   void logits(const DevicePolicy& policy, const void* hidden, int64_t rows, float* y);
   // dh (rows, C) = dz W;  dw += dz^T h where `gradients` is a slab of the model's layout. dz has rows of `stride` numbers.
-  void logits_backward(const DevicePolicy& policy, const void* dz, int64_t stride, const void* hidden, int64_t rows, void* dh, float* gradients);
+  void logits_backward(const DevicePolicy& policy, const void* dz, int64_t stride, const void* hidden, int64_t rows, void* dh,
+                       float* gradients);
 
   int64_t number_bytes() const { return bytes_of(precision); }
   // The window that all layers share; 0: none, or they differ.
@@ -136,12 +138,15 @@ class DeviceDecoder {
     int64_t N, K;
   };
   void linear(int64_t T, const Linear& a);
-  void linear_backward(int64_t T, const void* dy, const void* x, const std::byte* w, void* dx, float* dw, float* dbias, int64_t N, int64_t K, float* partials);
-  void lora_forward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* x, void* u, void* y);
-  void lora_backward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* dy, const void* u, void* du, void* dx, float* gradients);
+  void linear_backward(int64_t T, const void* dy, const void* x, const std::byte* w, void* dx, float* dw, float* dbias, int64_t N,
+                       int64_t K, float* partials);
+  void lora_forward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* x, void* u,
+                    void* y);
+  void lora_backward(const DevicePolicy& policy, const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* dy,
+                     const void* u, void* du, void* dx, float* gradients);
   void lora_backward_a(const AdapterLayout& adapter, int64_t l, Site site, int64_t T, const void* du, const void* x, float* gradients);
-  void layer_forward(const DevicePolicy& policy, const AdapterLayout* adapter, int64_t l, const PassRows& rows, const DeviceKv& kv, const DeviceLayer& a,
-                     void* x_next, void* glu);
+  void layer_forward(const DevicePolicy& policy, const AdapterLayout* adapter, int64_t l, const PassRows& rows, const DeviceKv& kv,
+                     const DeviceLayer& a, void* x_next, void* glu);
   const std::byte* at(const std::byte* slab, int64_t offset) const { return slab + offset * number_bytes(); }
 
   Device& device_;

@@ -73,7 +73,8 @@ void Staging::begin(std::byte* to, int64_t capacity) {
 }
 
 const void* Staging::add_bytes(const void* values, int64_t bytes, int64_t room) {
-  if (bytes > room || used_ + padded(room) > capacity_) fail(ErrorCode::internal, "the arrays of a pass outgrew their planned " + std::to_string(capacity_) + " bytes");
+  if (bytes > room || used_ + padded(room) > capacity_)
+    fail(ErrorCode::internal, "the arrays of a pass outgrew their planned " + std::to_string(capacity_) + " bytes");
   if (bytes > 0) std::memcpy(turns_[current_].data + used_, values, size_t(bytes));
   const std::byte* const at = to_ + used_;
   used_ += padded(room);

@@ -48,7 +48,9 @@ class Device {
   void release_pinned(void* p) { backend.release_pinned(instance_, p); }
   // Host memory must stay as it is until the copy is done: pinned memory and a mark, or synchronise().
   void upload(void* to, const void* from, int64_t bytes) { run([&](Status* s) { backend.upload(instance_, to, from, bytes, s); }); }
-  void download_later(void* to, const void* from, int64_t bytes) { run([&](Status* s) { backend.download_later(instance_, to, from, bytes, s); }); }
+  void download_later(void* to, const void* from, int64_t bytes) {
+    run([&](Status* s) { backend.download_later(instance_, to, from, bytes, s); });
+  }
   void download(void* to, const void* from, int64_t bytes) {
     download_later(to, from, bytes);
     synchronise();
@@ -175,7 +177,8 @@ class Staging {
   // The same with room for `room` values, the rest filled with `filler`: the next array lies where it lies for any count.
   template <class T>
   const T* add_padded(const std::vector<T>& values, int64_t room, const T& filler) {
-    const auto* const at = reinterpret_cast<const T*>(add_bytes(values.data(), int64_t(values.size() * sizeof(T)), room * int64_t(sizeof(T))));
+    const auto* const at = reinterpret_cast<const T*>(
+        add_bytes(values.data(), int64_t(values.size() * sizeof(T)), room * int64_t(sizeof(T))));
     T* const host = reinterpret_cast<T*>(turns_[current_].data + (reinterpret_cast<const std::byte*>(at) - to_));
     std::fill(host + values.size(), host + room, filler);
     return at;

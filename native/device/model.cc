@@ -102,7 +102,8 @@ void DeviceModel::update_reference(double alpha) {
   const bool first = !reference_;
   if (first) reference_ = std::make_unique<DeviceWeights>(device_, trained().size, network_.precision);
   void* const rounded = network_.precision == Precision::bf16 ? reference_->rounded() : nullptr;
-  device_.moving_average({reference_->master(), trained_weights().master(), rounded, trained().size, first ? 1.0f : float(alpha), network_.precision});
+  device_.moving_average(
+      {reference_->master(), trained_weights().master(), rounded, trained().size, first ? 1.0f : float(alpha), network_.precision});
 }
 
 std::byte* DeviceModel::memory(Phase phase, int64_t bytes) {
@@ -117,7 +118,8 @@ std::byte* DeviceModel::memory(Phase phase, int64_t bytes) {
   return memory_.data();
 }
 
-Generated DeviceModel::generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings, std::stop_token stop) {
+Generated DeviceModel::generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings,
+                                std::stop_token stop) {
   return rollout_->generate(prompts, offsets, count, settings, stop);
 }
 
@@ -142,8 +144,9 @@ UpdateMetrics DeviceModel::update(const OptimizerSettings& s) {
   pass_staging_.send();
   device_.gradient_norm({gradients(), reinterpret_cast<double*>(norm_partials_.data()), at->norm, list.size, s.max_grad_norm});
   DeviceWeights& weights = trained_weights();
-  device_.adamw({weights.master(), weights.rounded(), gradients(), slab(exp_avg_).floats(), slab(exp_avg_sq_).floats(), reinterpret_cast<const AdamWRange*>(ranges_.data()),
-                 &at->step, &at->norm[1], range_count_, list.size, network_.precision});
+  device_.adamw({weights.master(), weights.rounded(), gradients(), slab(exp_avg_).floats(), slab(exp_avg_sq_).floats(),
+                 reinterpret_cast<const AdamWRange*>(ranges_.data()), &at->step, &at->norm[1], range_count_, list.size,
+                 network_.precision});
   rollout_->forget();
   double norm[2];
   device_.download(norm, at->norm, sizeof norm);
@@ -151,8 +154,9 @@ UpdateMetrics DeviceModel::update(const OptimizerSettings& s) {
   out.grad_norm = norm[0];
   out.clip_factor = norm[1];
   if (!std::isfinite(out.grad_norm))
-    fail(ErrorCode::invalid_argument, "the gradient norm is not finite; weights are unchanged and the gradients cleared. Lower the learning rate, or look "
-                                      "for infinite log-probabilities in the batch");
+    fail(ErrorCode::invalid_argument,
+         "the gradient norm is not finite; weights are unchanged and the gradients cleared. Lower the learning rate, or look "
+         "for infinite log-probabilities in the batch");
   out.step = ++step;
   return out;
 }

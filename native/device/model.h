@@ -68,7 +68,8 @@ class DeviceModel {
   TrainMetrics accumulate(const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train, std::stop_token stop);
   UpdateMetrics update(const OptimizerSettings& settings);
   void zero_gradients();
-  void score(bool reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob, float* entropy, std::stop_token stop);
+  void score(bool reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob, float* entropy,
+             std::stop_token stop);
   void embed(const RolloutBatch& batch, int64_t micro_batch_tokens, float* embeddings, std::stop_token stop);
   void forward(const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden);
 
@@ -79,8 +80,8 @@ class DeviceModel {
   friend class DeviceRollout;
   friend class DevicePass;
   void fetch(float* to, const void* from, int64_t count);
-  void find_entropy_threshold(const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, int64_t trained, double* threshold,
-                              std::stop_token stop);
+  void find_entropy_threshold(const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, int64_t trained,
+                              double* threshold, std::stop_token stop);
   DevicePolicy policy() const;
   DevicePolicy reference_policy() const;
   const ParameterList& trained() const;
@@ -110,7 +111,7 @@ class DeviceModel {
 
 // Bytes on the device for a batch of this shape; nothing is allocated. train null: what generation needs, alone. Rollouts and
 // training passes use one block in turns: it is as large as the larger of the two.
-MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts, int64_t prompt_tokens,
-                           const GenerateSettings& generate, const TrainSettings* train, bool reference);
+MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts,
+                           int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings* train, bool reference);
 
 }  // namespace exitrl::device

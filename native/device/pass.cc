@@ -4,7 +4,8 @@ namespace exitrl::device {
 namespace {
 
 void add_slots(const AttentionSpan& span, std::vector<int32_t>& slots) {
-  for (int64_t p = span.position; p < span.position + span.rows; ++p) slots.push_back(span.pages[p / kPagePositions] * kPagePositions + int32_t(p % kPagePositions));
+  for (int64_t p = span.position; p < span.position + span.rows; ++p)
+    slots.push_back(span.pages[p / kPagePositions] * kPagePositions + int32_t(p % kPagePositions));
 }
 
 }  // namespace
@@ -26,16 +27,18 @@ PassPlan plan_pass(const MicroBatch& micro, const DecoderConfig& c, int64_t wind
   if (use == Workspace::Use::training) {
     plan_attention_backward(plan.backward, micro.spans.data(), micro.families.data(), int64_t(micro.families.size()) - 1, window);
     plan.lists = plan_batch(micro);
-    for (int64_t b = 0; b < micro.B(); ++b) plan.sequence_of.insert(plan.sequence_of.end(), size_t(micro.cu_trained[size_t(b) + 1] - micro.cu_trained[size_t(b)]), int32_t(b));
+    for (int64_t b = 0; b < micro.B(); ++b)
+      plan.sequence_of.insert(plan.sequence_of.end(), size_t(micro.cu_trained[size_t(b) + 1] - micro.cu_trained[size_t(b)]), int32_t(b));
   }
   return plan;
 }
 
 int64_t PassPlan::bytes(const MicroBatch& micro) const {
   const auto all = [](const auto&... values) { return (Staging::padded(values) + ...); };
-  return all(micro.tokens, micro.positions, slots, copy_rows, copy_slots, attention.items, attention.rows, attention.pages, backward.query_items, backward.key_items,
-             backward.segments, lists.token_order, lists.token_starts, lists.token_ids, lists.long_starts, lists.scatter_starts, lists.scatter_index, sequence_of, gather, micro.targets,
-             micro.cu_trained, micro.behaviour, micro.old_logprob, micro.ref_logprob, micro.advantage);
+  return all(micro.tokens, micro.positions, slots, copy_rows, copy_slots, attention.items, attention.rows, attention.pages,
+             backward.query_items, backward.key_items, backward.segments, lists.token_order, lists.token_starts, lists.token_ids,
+             lists.long_starts, lists.scatter_starts, lists.scatter_index, sequence_of, gather, micro.targets, micro.cu_trained,
+             micro.behaviour, micro.old_logprob, micro.ref_logprob, micro.advantage);
 }
 
 PassRows PassPlan::send(Staging& staging, const MicroBatch& micro) const {
@@ -68,8 +71,8 @@ PassRows PassPlan::send(Staging& staging, const MicroBatch& micro) const {
   return rows;
 }
 
-PassMemory::PassMemory(Segments& s, const DecoderConfig& c, Precision p, int64_t rows, Workspace::Use use, Recompute recompute, const AdapterLayout* adapter,
-                       const PassSizes& most) {
+PassMemory::PassMemory(Segments& s, const DecoderConfig& c, Precision p, int64_t rows, Workspace::Use use, Recompute recompute,
+                       const AdapterLayout* adapter, const PassSizes& most) {
   workspace = lay_out(s, c, p, rows, use, recompute, adapter);
   const int64_t page = page_numbers(c);
   kv = {static_cast<std::byte*>(s.take("keys and values of one layer", most.pages * page, p)),

@@ -4,7 +4,8 @@
 namespace exitrl::device {
 namespace {
 
-int64_t pass_bytes(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, const PlannedBatch& planned, const TrainSettings& train) {
+int64_t pass_bytes(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, const PlannedBatch& planned,
+                   const TrainSettings& train) {
   const DecoderConfig& c = decoder.config;
   const RolloutBatch batch = planned.view();
   PassSizes most;
@@ -21,7 +22,8 @@ int64_t pass_bytes(const Decoder& decoder, const AdapterLayout* adapter, Precisi
   return segments.bytes();
 }
 
-int64_t rollout_bytes(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts, int64_t prompt_tokens, const GenerateSettings& generate) {
+int64_t rollout_bytes(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts, int64_t prompt_tokens,
+                      const GenerateSettings& generate) {
   std::vector<int32_t> offsets;
   for (int64_t p = 0; p <= prompts; ++p) offsets.push_back(int32_t(p * prompt_tokens));
   Segments segments;
@@ -31,8 +33,8 @@ int64_t rollout_bytes(const Decoder& decoder, const AdapterLayout* adapter, Prec
 
 }  // namespace
 
-MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts, int64_t prompt_tokens,
-                           const GenerateSettings& generate, const TrainSettings* train, bool reference) {
+MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts,
+                           int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings* train, bool reference) {
   const int64_t number = 4 + (precision == Precision::bf16 ? 2 : 0);
   MemorySegments out{{"policy weights", decoder.layout.size * number}};
   if (adapter) out.push_back({"adapter", adapter->size * number});
@@ -41,7 +43,9 @@ MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter,
   if (train) out.push_back({"gradients and moments", 3 * trained * 4});
   out.push_back({"rotary angles", decoder.config.max_positions * decoder.config.D * 4});
   const int64_t rollout = rollout_bytes(decoder, adapter, precision, prompts, prompt_tokens, generate);
-  const int64_t pass = train ? pass_bytes(decoder, adapter, precision, {prompts, generate.samples_per_prompt, prompt_tokens, generate.max_new_tokens}, *train) : 0;
+  const int64_t pass = train ? pass_bytes(decoder, adapter, precision,
+                                          {prompts, generate.samples_per_prompt, prompt_tokens, generate.max_new_tokens}, *train)
+                             : 0;
   out.push_back({rollout >= pass ? "working memory, for rollouts" : "working memory, for training", std::max(rollout, pass)});
   return out;
 }

@@ -81,7 +81,8 @@ int32_t device_ordinal(const std::string& name) {
   if (name == "auto") return unusable(0).empty() ? 0 : -1;
   int32_t ordinal = -1;
   if (name == "cuda") ordinal = 0;
-  else if (name.starts_with("cuda:") && name.size() > 5 && name.size() < 9 && name.find_first_not_of("0123456789", 5) == std::string::npos) ordinal = std::atoi(name.c_str() + 5);
+  else if (name.starts_with("cuda:") && name.size() > 5 && name.size() < 9 && name.find_first_not_of("0123456789", 5) == std::string::npos)
+    ordinal = std::atoi(name.c_str() + 5);
   require(ordinal >= 0, "device \"" + name + "\" is not known: expected cpu, cuda, cuda:N or auto");
   const std::string reason = unusable(ordinal);
   require(reason.empty(), "device " + name + " cannot be used: " + reason + ". exit-rl doctor shows more; --device cpu works without");

@@ -23,7 +23,8 @@ bool DeviceRollout::expect_token(Sequence& s, Flight& flight, const GenerateSett
 }
 
 // Logits, tokens and log-probabilities of flight.sampled[first ..], whose hidden states are `rows` of `hidden`.
-void DeviceRollout::sample(const void* hidden, const std::vector<int32_t>& rows, size_t first, Flight& flight, const GenerateSettings& settings) {
+void DeviceRollout::sample(const void* hidden, const std::vector<int32_t>& rows, size_t first, Flight& flight,
+                           const GenerateSettings& settings) {
   const DecoderConfig& c = m_.decoder_.config;
   Device& d = m_.device_;
   const auto R = int64_t(rows.size());
@@ -47,8 +48,8 @@ void DeviceRollout::sample(const void* hidden, const std::vector<int32_t>& rows,
     const int64_t n = std::min(kSampledAtOnce, R - from), at = int64_t(first) + from;
     d.gather_rows({hidden, index + from, at_.head_in, n, c.C, m_.network_.precision});
     m_.network_.logits(m_.policy(), at_.head_in, n, at_.logits);
-    d.sample({at_.logits, key + from, length + from, history, slot + from, at_.token + at, at_.logprob + at, at_.raw_logprob + at, n, c.V, sizes_.history, at_.seed,
-              settings.sampling});
+    d.sample({at_.logits, key + from, length + from, history, slot + from, at_.token + at, at_.logprob + at, at_.raw_logprob + at, n, c.V,
+              sizes_.history, at_.seed, settings.sampling});
     d.store_tokens({at_.token + at, slot + from, length + from, at_.latest, history, n, sizes_.history});
   }
 }
@@ -87,7 +88,8 @@ void DeviceRollout::land(const Flight& flight, Scheduler& scheduler, const Gener
   for (Sequence* s : flight.finishing) scheduler.finished(s);
 }
 
-Generated DeviceRollout::generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings, std::stop_token stop) {
+Generated DeviceRollout::generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings,
+                                  std::stop_token stop) {
   const DecoderConfig& c = m_.decoder_.config;
   Device& d = m_.device_;
   validate(c, prompts, offsets, count, settings);
@@ -176,7 +178,8 @@ Generated DeviceRollout::generate(const int32_t* prompts, const int32_t* offsets
       else launch_step(step);
       for (const auto& [prefix, row] : known) {
         const int64_t bytes = c.C * m_.network_.number_bytes();
-        d.copy(static_cast<std::byte*>(at_.prefix_hidden) + prefix * bytes, static_cast<const std::byte*>(at_.workspace.hidden) + row * bytes, bytes);
+        d.copy(static_cast<std::byte*>(at_.prefix_hidden) + prefix * bytes,
+               static_cast<const std::byte*>(at_.workspace.hidden) + row * bytes, bytes);
       }
       if (!sampled_rows.empty()) sample(at_.workspace.hidden, sampled_rows, first, flight, settings);
     } else if (starting.empty() && !is_flying) {

@@ -59,7 +59,8 @@ struct RolloutSizes {
 // Places in the memory of the phase. Pages come first: they stay where they are while calls that keep prefixes follow each other.
 struct RolloutMemory {
   RolloutMemory() = default;
-  RolloutMemory(Segments& segments, const DecoderConfig& config, Precision precision, const RolloutSizes& sizes, const AdapterLayout* adapter);
+  RolloutMemory(Segments& segments, const DecoderConfig& config, Precision precision, const RolloutSizes& sizes,
+                const AdapterLayout* adapter);
   DeviceKv kv;
   DeviceWorkspace workspace;
   float* logits = nullptr;         // (sampled at once, V)
@@ -125,8 +126,8 @@ class DeviceRollout {
   [[noreturn]] void refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const;
   void launch_step(const StepRows& step);
   bool decode(const StepRows& step, const Flight& flight, const GenerateSettings& settings);
-  void decode_calls(int64_t rows, const PassRows& pass, const int32_t* given, const int32_t* source, const int64_t* key, const int32_t* length, const int32_t* slot,
-                    const SamplingSettings& sampling);
+  void decode_calls(int64_t rows, const PassRows& pass, const int32_t* given, const int32_t* source, const int64_t* key,
+                    const int32_t* length, const int32_t* slot, const SamplingSettings& sampling);
   AttentionPlanSettings attention_settings() const;
   void drop_graphs();
   void sample(const void* hidden_rows, const std::vector<int32_t>& rows, size_t first, Flight& flight, const GenerateSettings& settings);
@@ -145,7 +146,8 @@ class DeviceRollout {
 
   AttentionPlan plan_;  // of the step; its memory is used again
 
-  // Decoding steps, recorded: by their number of rows; null after the first step of a size. They hold for these places, weights and settings.
+  // Decoding steps, recorded: by their number of rows; null after the first step of a size. They hold for these places, weights
+  // and settings.
   std::map<int64_t, Graph*> graphs_;
   struct Recorded {
     const std::byte* memory = nullptr;

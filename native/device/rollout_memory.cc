@@ -35,14 +35,17 @@ void RolloutSizes::derive() {
   const AttentionPlanSizes most = largest_attention_plan(rows, spans, {H, K, 0, kMostMultiprocessors, true, true});
   partials = most.partials;
   // Tokens, their sources, positions, slots; what sampling reads; copies of pages; attention's arrays.
-  small = Staging::padded(most.items * int64_t(sizeof(AttentionItem))) + Staging::padded(4 * most.rows) + Staging::padded(4 * spans * entries) +
-          2 * Staging::padded(4 * (most.merge_rows + 1)) + Staging::padded(4 * most.partials) + 6 * Staging::padded(4 * rows) + 5 * Staging::padded(4 * sampled) + 256;
+  small = Staging::padded(most.items * int64_t(sizeof(AttentionItem))) + Staging::padded(4 * most.rows) +
+          Staging::padded(4 * spans * entries) + 2 * Staging::padded(4 * (most.merge_rows + 1)) + Staging::padded(4 * most.partials) +
+          6 * Staging::padded(4 * rows) + 5 * Staging::padded(4 * sampled) + 256;
 }
 
 RolloutSizes RolloutSizes::with(const RolloutSizes& o) const {
   RolloutSizes z = *this;
-  z.pages = std::max(pages, o.pages), z.rows = std::max(rows, o.rows), z.sampled = std::max(sampled, o.sampled), z.prompts = std::max(prompts, o.prompts);
-  z.sequences = std::max(sequences, o.sequences), z.history = std::max(history, o.history), z.spans = std::max(spans, o.spans), z.entries = std::max(entries, o.entries);
+  z.pages = std::max(pages, o.pages), z.rows = std::max(rows, o.rows), z.sampled = std::max(sampled, o.sampled),
+  z.prompts = std::max(prompts, o.prompts);
+  z.sequences = std::max(sequences, o.sequences), z.history = std::max(history, o.history), z.spans = std::max(spans, o.spans),
+  z.entries = std::max(entries, o.entries);
   z.embed = embed || o.embed;
   z.derive();
   return z;
@@ -50,7 +53,8 @@ RolloutSizes RolloutSizes::with(const RolloutSizes& o) const {
 
 RolloutMemory::RolloutMemory(Segments& s, const DecoderConfig& c, Precision p, const RolloutSizes& z, const AdapterLayout* adapter) {
   const int64_t page = page_numbers(c);
-  kv = {static_cast<std::byte*>(s.take("KV cache", c.L * z.pages * page, p)), static_cast<std::byte*>(s.take("KV cache", c.L * z.pages * page, p)), z.pages * page, page};
+  kv = {static_cast<std::byte*>(s.take("KV cache", c.L * z.pages * page, p)),
+        static_cast<std::byte*>(s.take("KV cache", c.L * z.pages * page, p)), z.pages * page, page};
   workspace = lay_out(s, c, p, z.rows, Workspace::Use::forward, Recompute::none, adapter);
   const int64_t at_once = std::min(z.sampled, kSampledAtOnce);
   logits = s.take<float>("logits of a chunk", at_once * c.V);
@@ -75,13 +79,17 @@ void DeviceRollout::refuse(const int32_t* offsets, int64_t count, GenerateSettin
   const auto fits = [&](int64_t running) {
     settings.max_running = running;
     Segments counted;
-    RolloutMemory(counted, m_.decoder_.config, m_.network_.precision, RolloutSizes::of(m_.decoder_.config, offsets, count, settings), m_.adapter_);
+    RolloutMemory(counted, m_.decoder_.config, m_.network_.precision, RolloutSizes::of(m_.decoder_.config, offsets, count, settings),
+                  m_.adapter_);
     return counted.bytes() <= free;
   };
   int64_t low = 0, high = wanted;  // low fits (none does), high does not
   while (high - low > 1) (fits((low + high) / 2) ? low : high) = (low + high) / 2;
-  fail(ErrorCode::out_of_memory, "generating " + std::to_string(wanted) + " sequences at a time needs " + megabytes(bytes) + " of working memory, and the device has " + megabytes(free) +
-                                     (low > 0 ? "; maxRunning " + std::to_string(low) + " fits" : "; not even one sequence fits: take fewer or shorter prompts, fewer new tokens, or a smaller model"));
+  fail(ErrorCode::out_of_memory,
+       "generating " + std::to_string(wanted) + " sequences at a time needs " + megabytes(bytes) +
+           " of working memory, and the device has " + megabytes(free) +
+           (low > 0 ? "; maxRunning " + std::to_string(low) + " fits"
+                    : "; not even one sequence fits: take fewer or shorter prompts, fewer new tokens, or a smaller model"));
 }
 
 // Memory and pages for a call. What earlier calls left stays where prefixes are kept, the weights are the same and the pages

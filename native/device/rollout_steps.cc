@@ -34,7 +34,8 @@ void DeviceRollout::launch_step(const StepRows& step) {
     const int32_t* const from = staging_.add(pages_->from);
     const int32_t* const to = staging_.add(pages_->to);
     staging_.send();
-    d.page_copy({from, to, at_.kv.keys, at_.kv.values, at_.kv.page_stride, at_.kv.layer_stride, int64_t(pages_->from.size()), c.L, m_.network_.precision});
+    d.page_copy({from, to, at_.kv.keys, at_.kv.values, at_.kv.page_stride, at_.kv.layer_stride, int64_t(pages_->from.size()), c.L,
+                 m_.network_.precision});
     pages_->from.clear();
     pages_->to.clear();
   }
@@ -63,7 +64,8 @@ void DeviceRollout::launch_step(const StepRows& step) {
   d.select_tokens({given, source, at_.latest, at_.tokens, rows.T});
   rows.tokens = at_.tokens;
   m_.network_.forward(m_.policy(), m_.adapter_, rows, at_.kv, at_.workspace);
-  if (pool_rows) d.pool_rows({at_.workspace.hidden, pool_rows, pool_slots, at_.pooled, int64_t(step.pool_rows.size()), c.C, m_.network_.precision});
+  if (pool_rows)
+    d.pool_rows({at_.workspace.hidden, pool_rows, pool_slots, at_.pooled, int64_t(step.pool_rows.size()), c.C, m_.network_.precision});
 }
 
 // Exact mode neither splits nor shares: every query's result is one chain over its keys.
@@ -74,16 +76,18 @@ AttentionPlanSettings DeviceRollout::attention_settings() const {
 }
 
 // What a decoding step does between its arrays' arrival and its results.
-void DeviceRollout::decode_calls(int64_t rows, const PassRows& pass, const int32_t* given, const int32_t* source, const int64_t* key, const int32_t* length,
-                                 const int32_t* slot, const SamplingSettings& sampling) {
+void DeviceRollout::decode_calls(int64_t rows, const PassRows& pass, const int32_t* given, const int32_t* source, const int64_t* key,
+                                 const int32_t* length, const int32_t* slot, const SamplingSettings& sampling) {
   const DecoderConfig& c = m_.decoder_.config;
   Device& d = m_.device_;
   d.select_tokens({given, source, at_.latest, at_.tokens, rows});
   m_.network_.forward(m_.policy(), m_.adapter_, pass, at_.kv, at_.workspace);
   for (int64_t from = 0; from < rows; from += kSampledAtOnce) {
     const int64_t n = std::min(kSampledAtOnce, rows - from);
-    m_.network_.logits(m_.policy(), static_cast<const std::byte*>(at_.workspace.hidden) + from * c.C * m_.network_.number_bytes(), n, at_.logits);
-    d.sample({at_.logits, key + from, length + from, nullptr, slot + from, at_.token + from, at_.logprob + from, at_.raw_logprob + from, n, c.V, 0, at_.seed, sampling});
+    m_.network_.logits(m_.policy(), static_cast<const std::byte*>(at_.workspace.hidden) + from * c.C * m_.network_.number_bytes(), n,
+                       at_.logits);
+    d.sample({at_.logits, key + from, length + from, nullptr, slot + from, at_.token + from, at_.logprob + from, at_.raw_logprob + from, n,
+              c.V, 0, at_.seed, sampling});
     d.store_tokens({at_.token + from, slot + from, length + from, at_.latest, nullptr, n, 0});
   }
 }
@@ -93,7 +97,8 @@ void DeviceRollout::decode_calls(int64_t rows, const PassRows& pass, const int32
 bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const GenerateSettings& settings) {
   Device& d = m_.device_;
   const auto n = int64_t(step.given.size());
-  if (int64_t(flight.sampled.size()) != n || int64_t(step.spans.size()) != n || !pages_->from.empty() || !step.pool_rows.empty()) return false;
+  if (int64_t(flight.sampled.size()) != n || int64_t(step.spans.size()) != n || !pages_->from.empty() || !step.pool_rows.empty())
+    return false;
   if (settings.sampling.repetition_penalty != 1.0f) return false;
   const int64_t rows = bucket_of(n, sizes_.spans), entries = rows * sizes_.entries;
   const AttentionPlanSettings how = attention_settings();

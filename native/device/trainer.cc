@@ -79,9 +79,12 @@ class DevicePass {
   // Log-probabilities and entropies of the targets [begin, end), at most head_chunk(V): logits stay for head_gradient().
   void head_rows(const DevicePolicy& policy, int64_t begin, int64_t end, double temperature) {
     logits(policy, begin, end);
-    d_.head_rows({at_.logits, targets_at_ + begin, at_.logprob + begin, at_.entropy + begin, at_.max + begin, at_.log_sum + begin, end - begin, config().V, 1.0f / float(temperature)});
+    d_.head_rows({at_.logits, targets_at_ + begin, at_.logprob + begin, at_.entropy + begin, at_.max + begin, at_.log_sum + begin,
+                  end - begin, config().V, 1.0f / float(temperature)});
   }
-  void logits(const DevicePolicy& policy, int64_t begin, int64_t end) { m_.network_.logits(policy, hidden_at(at_.head_in, begin), end - begin, at_.logits); }
+  void logits(const DevicePolicy& policy, int64_t begin, int64_t end) {
+    m_.network_.logits(policy, hidden_at(at_.head_in, begin), end - begin, at_.logits);
+  }
 
   void loss(const LossSettings& settings, const PgBatch& whole, size_t i, int64_t begin, int64_t end, DeviceControls& controls) {
     PgLoss a = loss_;
@@ -104,9 +107,10 @@ class DevicePass {
   void head_gradient(const DevicePolicy& policy, int64_t begin, int64_t end, double temperature, bool entropy_gradient, float* gradients) {
     const Precision p = m_.network_.precision;
     const int64_t V = config().V;
-    d_.head_gradient({at_.logits, targets_at_ + begin, at_.max + begin, at_.log_sum + begin, at_.entropy + begin, at_.dlogprob + begin, entropy_gradient ? at_.dentropy + begin : nullptr,
-                      end - begin, V, 1.0f / float(temperature), p});
-    m_.network_.logits_backward(policy, at_.logits, gradient_stride(V, p), hidden_at(at_.head_in, begin), end - begin, hidden_at(at_.head_d, begin), gradients);
+    d_.head_gradient({at_.logits, targets_at_ + begin, at_.max + begin, at_.log_sum + begin, at_.entropy + begin, at_.dlogprob + begin,
+                      entropy_gradient ? at_.dentropy + begin : nullptr, end - begin, V, 1.0f / float(temperature), p});
+    m_.network_.logits_backward(policy, at_.logits, gradient_stride(V, p), hidden_at(at_.head_in, begin), end - begin,
+                                hidden_at(at_.head_d, begin), gradients);
   }
 
   void backward(size_t i, const DevicePolicy& policy, float* gradients) {
@@ -156,7 +160,8 @@ class DevicePass {
       advice = "; microBatchTokens " + std::to_string(budget) + " fits";
       break;
     }
-    fail(ErrorCode::out_of_memory, "a pass over " + std::to_string(tokens) + " tokens needs " + megabytes(bytes) + " of working memory, and the device has " + megabytes(free) + advice);
+    fail(ErrorCode::out_of_memory, "a pass over " + std::to_string(tokens) + " tokens needs " + megabytes(bytes) +
+                                       " of working memory, and the device has " + megabytes(free) + advice);
   }
   const DecoderConfig& config() const { return m_.decoder_.config; }
   void* hidden_at(void* p, int64_t row) const { return static_cast<std::byte*>(p) + row * config().C * m_.network_.number_bytes(); }
@@ -180,8 +185,8 @@ class DevicePass {
 
 // A pass before that of the gradients: the entropies of all trained tokens, and from them the lowest that is trained. The host waits
 // for neither.
-void DeviceModel::find_entropy_threshold(const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, int64_t trained, double* threshold,
-                                         std::stop_token stop) {
+void DeviceModel::find_entropy_threshold(const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, int64_t trained,
+                                         double* threshold, std::stop_token stop) {
   const DevicePolicy weights = policy();
   if (entropies_.bytes() < trained * int64_t(sizeof(float))) {
     device_.synchronise();
@@ -203,7 +208,8 @@ void DeviceModel::find_entropy_threshold(const RolloutBatch& batch, const LossSe
   device_.entropy_threshold({entropies_.floats(), threshold, known, loss.top_entropy});
 }
 
-TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train, std::stop_token stop) {
+TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train,
+                                     std::stop_token stop) {
   validate(batch, decoder_.config, loss, train);
   const PgBatch whole = whole_batch(batch);
   TrainMetrics metrics;
@@ -216,7 +222,8 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
   pass_staging_.begin(controls_.data(), int64_t(sizeof start));
   pass_staging_.add(&start, 1);
   pass_staging_.send();
-  if (loss.top_entropy < 1.0) find_entropy_threshold(batch, loss, train.micro_batch_tokens, whole.trained_tokens, &at->entropy_threshold, stop);
+  if (loss.top_entropy < 1.0)
+    find_entropy_threshold(batch, loss, train.micro_batch_tokens, whole.trained_tokens, &at->entropy_threshold, stop);
   DevicePass pass(*this, batch, train.micro_batch_tokens, Targets::loss_mask, Workspace::Use::training, train.recompute);
   const int64_t chunk = head_chunk(decoder_.config.V);
   bool compared = false;
@@ -251,7 +258,8 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
   return metrics;
 }
 
-void DeviceModel::score(bool use_reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob, float* entropy, std::stop_token stop) {
+void DeviceModel::score(bool use_reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob,
+                        float* entropy, std::stop_token stop) {
   validate(batch, decoder_.config, Targets::all);
   require(temperature > 0, "temperature must be above 0");
   const DevicePolicy weights = use_reference ? reference_policy() : policy();
@@ -307,7 +315,8 @@ void DeviceModel::forward(const int32_t* tokens, const int32_t* cu_seqlens, int6
   const auto copy_rows = [&](int64_t l, const void* x) {
     if (!hidden) return;
     fetch(rows.data(), x, micro.T() * c.C);
-    for (int64_t t = 0; t < total; ++t) std::copy_n(rows.data() + micro.sequence_rows[size_t(t)] * c.C, c.C, hidden + (l * total + t) * c.C);
+    for (int64_t t = 0; t < total; ++t)
+      std::copy_n(rows.data() + micro.sequence_rows[size_t(t)] * c.C, c.C, hidden + (l * total + t) * c.C);
   };
   pass.forward(0, policy(), copy_rows);
   copy_rows(c.L + 1, pass.memory().workspace.hidden);

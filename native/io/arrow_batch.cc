@@ -5,10 +5,13 @@
 namespace exitrl {
 namespace {
 
-[[noreturn]] void invalid(const std::string& name, const std::string& what) { fail(ErrorCode::invalid_argument, "column " + name + ": " + what); }
+[[noreturn]] void invalid(const std::string& name, const std::string& what) {
+  fail(ErrorCode::invalid_argument, "column " + name + ": " + what);
+}
 
 const ArrowColumn* find(const ArrowColumn& batch, const char* name, bool required) {
-  if (batch.format != "+s") fail(ErrorCode::invalid_argument, "the batch must be a struct of columns (describeBatch), it is " + type_name(batch));
+  if (batch.format != "+s")
+    fail(ErrorCode::invalid_argument, "the batch must be a struct of columns (describeBatch), it is " + type_name(batch));
   if (batch.null_count > 0) fail(ErrorCode::invalid_argument, "the batch has null rows");
   const ArrowColumn* column = batch.find(name);
   if (column || !required) return column;

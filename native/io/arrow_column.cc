@@ -22,8 +22,9 @@ struct Plain {
   int width;
   const char* name;
 };
-constexpr Plain kPlain[] = {{'c', 1, "int8"},   {'C', 1, "uint8"},  {'s', 2, "int16"},   {'S', 2, "uint16"},  {'i', 4, "int32"},  {'I', 4, "uint32"},
-                            {'l', 8, "int64"},  {'L', 8, "uint64"}, {'e', 2, "float16"}, {'f', 4, "float32"}, {'g', 8, "float64"}};
+constexpr Plain kPlain[] = {{'c', 1, "int8"},    {'C', 1, "uint8"},   {'s', 2, "int16"},  {'S', 2, "uint16"},
+                            {'i', 4, "int32"},   {'I', 4, "uint32"},  {'l', 8, "int64"},  {'L', 8, "uint64"},
+                            {'e', 2, "float16"}, {'f', 4, "float32"}, {'g', 8, "float64"}};
 
 const Plain* plain(const std::string& format) {
   if (format.size() == 1)
@@ -38,7 +39,8 @@ bool is_fixed_list(const std::string& format) { return format.rfind("+w:", 0) ==
 int64_t list_size(const std::string& format, const std::string& path) {
   int64_t size = -1;
   const char* end = format.data() + format.size();
-  if (std::from_chars(format.data() + 3, end, size).ptr != end || size < 0 || size > INT32_MAX) invalid(path, "format " + format + " is not valid");
+  if (std::from_chars(format.data() + 3, end, size).ptr != end || size < 0 || size > INT32_MAX)
+    invalid(path, "format " + format + " is not valid");
   return size;
 }
 
@@ -94,11 +96,13 @@ void ArrowColumn::need(size_t buffer, int64_t count, int64_t width, const std::s
     invalid(path, std::string("its ") + what + " buffer has " + std::to_string(data ? size : 0) + " bytes, " + std::to_string(length) +
                       " rows need more" + (data ? "" : "; is it missing, or was its ArrayBuffer detached?"));
   if (!data) data = kNothing;
-  if (reinterpret_cast<uintptr_t>(data) % uintptr_t(width) != 0) invalid(path, std::string("its ") + what + " buffer is not aligned to " + std::to_string(width) + " bytes");
+  if (reinterpret_cast<uintptr_t>(data) % uintptr_t(width) != 0)
+    invalid(path, std::string("its ") + what + " buffer is not aligned to " + std::to_string(width) + " bytes");
 }
 
 void ArrowColumn::check_nulls(const std::string& path) {
-  if (null_count < -1 || null_count > length) invalid(path, "its null count is " + std::to_string(null_count) + " of " + std::to_string(length) + " rows");
+  if (null_count < -1 || null_count > length)
+    invalid(path, "its null count is " + std::to_string(null_count) + " of " + std::to_string(length) + " rows");
   if (buffers.empty()) invalid(path, "it has no buffers");
   auto& bitmap = buffers[0];
   if (null_count == 0 || !bitmap.data) {
@@ -136,7 +140,8 @@ void ArrowColumn::check_children(const std::string& path) {
   if (format == "+s") {
     for (const auto& child : children)
       if (child->length != length)
-        invalid(path.empty() ? child->name : path + "." + child->name, "it has " + std::to_string(child->length) + " rows, the batch has " + std::to_string(length));
+        invalid(path.empty() ? child->name : path + "." + child->name,
+                "it has " + std::to_string(child->length) + " rows, the batch has " + std::to_string(length));
     return;
   }
   if (!is(format, "+l", "+L") && !is_fixed_list(format)) invalid(path, "Arrow format \"" + format + "\" is not supported");
@@ -162,7 +167,8 @@ void ArrowColumn::check_offsets(const std::string& path, int64_t limit) {
   if (offsets[0] < 0) invalid(path, "its first offset is " + std::to_string(offsets[0]));
   for (int64_t row = 0; row < length; ++row)
     if (offsets[row + 1] < offsets[row])
-      invalid(path, "row " + std::to_string(row) + ": its offsets run backwards, from " + std::to_string(offsets[row]) + " to " + std::to_string(offsets[row + 1]));
+      invalid(path, "row " + std::to_string(row) + ": its offsets run backwards, from " + std::to_string(offsets[row]) + " to " +
+                        std::to_string(offsets[row + 1]));
   if (int64_t(offsets[length]) > limit)
     invalid(path, "its offsets end at " + std::to_string(offsets[length]) + ", but there are " + std::to_string(limit) + " values");
 }
@@ -173,7 +179,8 @@ void ArrowColumn::check_indices(const std::string& path) const {
   for (int64_t row = 0; row < length; ++row) {
     if (!valid(row)) continue;
     if (indices[row] < Index{0} || uint64_t(indices[row]) >= uint64_t(dictionary->length))
-      invalid(path, "row " + std::to_string(row) + ": dictionary index " + std::to_string(indices[row]) + " is outside of " + std::to_string(dictionary->length) + " values");
+      invalid(path, "row " + std::to_string(row) + ": dictionary index " + std::to_string(indices[row]) + " is outside of " +
+                        std::to_string(dictionary->length) + " values");
   }
 }
 

@@ -27,7 +27,8 @@ std::vector<std::unique_ptr<SafetensorsFile>> open_shards(const std::string& dir
   size_t listed = 0;
   for (const auto& [tensor, value] : map->members) {
     const std::string& file = value.string;
-    if (value.kind != json::Kind::string || file.empty() || file.find_first_of(std::string_view("/\0", 2)) != std::string::npos || file == "." || file == "..")
+    if (value.kind != json::Kind::string || file.empty() || file.find_first_of(std::string_view("/\0", 2)) != std::string::npos ||
+        file == "." || file == "..")
       invalid(index_path, "weight_map[\"" + tensor + "\"] must name a file of this folder, it is " +
                               (value.kind == json::Kind::string ? "\"" + file + "\"" : std::string(json::name(value.kind))));
     auto& shard = by_name[file];
@@ -46,7 +47,8 @@ std::vector<std::unique_ptr<SafetensorsFile>> open_shards(const std::string& dir
     for (const Tensor& tensor : file->tensors()) {
       const json::Value* where = map->find(tensor.name);
       if (!where) invalid(file->path(), "tensor \"" + tensor.name + "\" is not in the index");
-      if (by_name[where->string] != file.get()) invalid(file->path(), "tensor \"" + tensor.name + "\" is here and in " + where->string + ", where the index has it");
+      if (by_name[where->string] != file.get())
+        invalid(file->path(), "tensor \"" + tensor.name + "\" is here and in " + where->string + ", where the index has it");
     }
   invalid(index_path, "does not agree with its shards");
 }
@@ -54,7 +56,8 @@ std::vector<std::unique_ptr<SafetensorsFile>> open_shards(const std::string& dir
 void check_tensor(const Checkpoint::Entry& entry, const std::vector<int64_t>& shape) {
   const Tensor& tensor = *entry.tensor;
   if (tensor.shape != shape)
-    invalid(entry.file->path(), "tensor \"" + tensor.name + "\" has shape " + shape_text(tensor.shape) + ", config.json asks for " + shape_text(shape));
+    invalid(entry.file->path(),
+            "tensor \"" + tensor.name + "\" has shape " + shape_text(tensor.shape) + ", config.json asks for " + shape_text(shape));
   if (!is_float(tensor.dtype))
     invalid(entry.file->path(), "tensor \"" + tensor.name + "\" holds " + name(tensor.dtype) + ", expected floating-point numbers");
 }

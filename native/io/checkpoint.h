@@ -45,7 +45,8 @@ struct WeightTarget {
 // were read stop counting as memory. Nothing is held twice. The head of a tied model must equal the embedding if it is
 // there. Returns the type that each parameter is saved in when nobody asks for another: that of its tensor (F32 for F64),
 // or what a checkpoint of training says its source had.
-std::vector<Dtype> load_weights(const Checkpoint& checkpoint, const DecoderConfig& config, const Layout& layout, Pool& pool, WeightTarget target);
+std::vector<Dtype> load_weights(const Checkpoint& checkpoint, const DecoderConfig& config, const Layout& layout, Pool& pool,
+                                WeightTarget target);
 
 struct SaveSettings {
   std::vector<Dtype> dtypes;         // one for each parameter of the list: F32, F16 or BF16

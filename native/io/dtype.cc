@@ -76,7 +76,9 @@ bool to_f32(Dtype from, const std::byte* in, float* out, int64_t n) {
   switch (from) {
     case Dtype::f64: return narrow_f64(in, out, n);
     case Dtype::f32: std::memcpy(out, in, size_t(n) * sizeof(float)); return true;
-    case Dtype::bf16: for (int64_t i = 0; i < n; ++i) out[i] = std::bit_cast<float>(uint32_t{load<uint16_t>(in + 2 * i)} << 16); return true;
+    case Dtype::bf16:
+      for (int64_t i = 0; i < n; ++i) out[i] = std::bit_cast<float>(uint32_t{load<uint16_t>(in + 2 * i)} << 16);
+      return true;
     case Dtype::f16: for (int64_t i = 0; i < n; ++i) out[i] = widen_f16(load<uint16_t>(in + 2 * i)); return true;
     default: fail(ErrorCode::internal, std::string("convert: ") + name(from) + " is no floating-point type");
   }

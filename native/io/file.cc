@@ -76,7 +76,8 @@ void MappedFile::check_size() const {
   struct stat info{};
   if (fstat(fd_, &info) != 0) cannot("read", path_);
   if (size_t(info.st_size) != size_)
-    fail(ErrorCode::io, path_ + ": the file changed while it was read: it had " + std::to_string(size_) + " bytes and now has " + std::to_string(info.st_size));
+    fail(ErrorCode::io, path_ + ": the file changed while it was read: it had " + std::to_string(size_) + " bytes and now has " +
+                            std::to_string(info.st_size));
 }
 
 void MappedFile::unreadable() const {

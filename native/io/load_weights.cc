@@ -41,7 +41,8 @@ void check_tied_head(const Checkpoint::Entry& head, const Checkpoint::Entry& emb
     head.file->drop(*head.tensor, at, count);
     embedding.file->drop(*embedding.tensor, at, count);
     if (std::memcmp(a.data(), b.data(), size_t(count) * sizeof(float)) != 0)
-      fail(ErrorCode::invalid_file, head.file->path() + ": " + head.tensor->name + " differs from the embedding, but config.json says tie_word_embeddings");
+      fail(ErrorCode::invalid_file,
+           head.file->path() + ": " + head.tensor->name + " differs from the embedding, but config.json says tie_word_embeddings");
   }
 }
 
@@ -57,13 +58,16 @@ Dtype source_dtype(const Checkpoint::Entry& entry) {
 
 }  // namespace
 
-std::vector<Dtype> load_weights(const Checkpoint& checkpoint, const DecoderConfig& config, const Layout& layout, Pool& pool, WeightTarget target) {
+std::vector<Dtype> load_weights(const Checkpoint& checkpoint, const DecoderConfig& config, const Layout& layout, Pool& pool,
+                                WeightTarget target) {
   const auto entries = checkpoint.match(config, layout);
-  if (const auto head = checkpoint.find(config.names->head); config.tied && head) check_tied_head(head, checkpoint.find(config.names->embedding));
+  if (const auto head = checkpoint.find(config.names->head); config.tied && head)
+    check_tied_head(head, checkpoint.find(config.names->embedding));
   const auto pieces = pieces_of(entries, layout);
   pool.parallel_tasks(int64_t(pieces.size()), [&](int64_t task, int) {
     const Piece& piece = pieces[size_t(task)];
-    piece.from.file->read(*piece.from.tensor, piece.begin, piece.count, target.dtype, target.slab + size_t(piece.to) * size_of(target.dtype));
+    piece.from.file->read(*piece.from.tensor, piece.begin, piece.count, target.dtype,
+                          target.slab + size_t(piece.to) * size_of(target.dtype));
     piece.from.file->drop(*piece.from.tensor, piece.begin, piece.count);
   });
   for (const auto& file : checkpoint.files()) file->check_size();

@@ -54,7 +54,8 @@ class HeaderReader {
     uint64_t at = 0;
     for (const Range& range : ranges_) {
       if (range.begin < at) invalid_tensor(tensors[range.tensor].name, "its data overlaps the tensor before it");
-      if (range.begin > at) invalid_tensor(tensors[range.tensor].name, "a gap of " + std::to_string(range.begin - at) + " bytes lies before its data");
+      if (range.begin > at)
+        invalid_tensor(tensors[range.tensor].name, "a gap of " + std::to_string(range.begin - at) + " bytes lies before its data");
       at = range.end;
       order.push_back(range.tensor);
     }
@@ -96,7 +97,8 @@ class HeaderReader {
     const auto begin = uint64_t(value->items[0].integer), end = uint64_t(value->items[1].integer);
     if (begin > end) invalid_tensor(name, "data_offsets run backwards");
     if (end > data_size_)
-      invalid_tensor(name, "its data ends at byte " + std::to_string(end) + " of " + std::to_string(data_size_) + ": the file is truncated or damaged");
+      invalid_tensor(name, "its data ends at byte " + std::to_string(end) + " of " + std::to_string(data_size_) +
+                               ": the file is truncated or damaged");
     return {begin, end};
   }
 
@@ -148,7 +150,8 @@ const Tensor* SafetensorsFile::find(std::string_view name) const {
 }
 
 void SafetensorsFile::read(const Tensor& tensor, int64_t begin, int64_t count, Dtype to, std::byte* out) const {
-  if (!is_float(tensor.dtype)) invalid(path(), "tensor \"" + tensor.name + "\" holds " + name(tensor.dtype) + ", expected floating-point numbers");
+  if (!is_float(tensor.dtype))
+    invalid(path(), "tensor \"" + tensor.name + "\" holds " + name(tensor.dtype) + ", expected floating-point numbers");
   const std::byte* in = tensor.data + size_t(begin) * size_of(tensor.dtype);
   bool fits = true;
   file_.read([&] { fits = convert(tensor.dtype, in, to, out, count); });

@@ -27,7 +27,8 @@ std::string header_of(const std::vector<TensorSource>& tensors, const std::map<s
       shape.items.push_back(json::integer(size));
     }
     offsets.items = {json::integer(at), json::integer(at + bytes)};
-    header.members.emplace_back(tensor.name, json::object({{"dtype", json::text(name(tensor.dtype))}, {"shape", shape}, {"data_offsets", offsets}}));
+    header.members.emplace_back(tensor.name,
+                                json::object({{"dtype", json::text(name(tensor.dtype))}, {"shape", shape}, {"data_offsets", offsets}}));
     at += bytes;
   }
   std::string text = json::dump(header);
@@ -54,14 +55,15 @@ void write_safetensors(AtomicFile& file, const std::vector<TensorSource>& tensor
     for (int64_t at = 0; at < count; at += kChunk) {
       const int64_t part = std::min(kChunk, count - at);
       if (!convert(Dtype::f32, reinterpret_cast<const std::byte*>(tensor.data + at), tensor.dtype, converted.data(), part))
-        fail(ErrorCode::invalid_argument, "cannot write " + file.path() + ": tensor \"" + tensor.name + "\" has a number that " + name(tensor.dtype) +
-                                              " cannot hold; choose another type");
+        fail(ErrorCode::invalid_argument, "cannot write " + file.path() + ": tensor \"" + tensor.name + "\" has a number that " +
+                                              name(tensor.dtype) + " cannot hold; choose another type");
       file.write(converted.data(), size_t(part) * size_of(tensor.dtype));
     }
   }
 }
 
-void write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors, const std::map<std::string, std::string>& metadata) {
+void write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
   AtomicFile file(path);
   write_safetensors(file, tensors, metadata);
   file.commit();

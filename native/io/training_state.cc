@@ -28,7 +28,8 @@ StateFile::StateFile(const std::string& path, const ParameterList& list) : list_
   const auto& metadata = file_.metadata();
   const auto format = metadata.find("format"), step = metadata.find("step");
   if (format == metadata.end() || format->second != "exit-rl state 1") invalid(path, "not a training state of this version");
-  if (step == metadata.end() || step->second.empty() || step->second.size() > 18 || step->second.find_first_not_of("0123456789") != std::string::npos)
+  if (step == metadata.end() || step->second.empty() || step->second.size() > 18 ||
+      step->second.find_first_not_of("0123456789") != std::string::npos)
     invalid(path, "the step is missing or not a number");
   step_ = std::stoll(step->second);
   const auto reference = metadata.find("reference");
@@ -40,7 +41,8 @@ StateFile::StateFile(const std::string& path, const ParameterList& list) : list_
       const Tensor* tensor = file_.find(std::string(part) + "." + parameter.name);
       if (!tensor) invalid(path, std::string("no tensor \"") + part + "." + parameter.name + "\": the state of another model?");
       if (tensor->shape != parameter.shape)
-        invalid(path, "tensor \"" + tensor->name + "\" has shape " + shape_text(tensor->shape) + ", the model's is " + shape_text(parameter.shape));
+        invalid(path, "tensor \"" + tensor->name + "\" has shape " + shape_text(tensor->shape) + ", the model's is " +
+                          shape_text(parameter.shape));
       if (tensor->dtype != Dtype::f32) invalid(path, "tensor \"" + tensor->name + "\" holds " + name(tensor->dtype) + ", expected F32");
       ++known;
     }

@@ -72,13 +72,19 @@ class Pages {
 class HostPages final : public Pages {
  public:
   HostPages(const DecoderConfig& config, int64_t count)
-      : Pages(count), page_(page_floats(config.K, config.D)), layers_(config.L), keys_(config.L * count * page_), values_(config.L * count * page_) {}
+      : Pages(count),
+        page_(page_floats(config.K, config.D)),
+        layers_(config.L),
+        keys_(config.L * count * page_),
+        values_(config.L * count * page_) {}
 
   // Takes over the contents and references of a smaller pool.
   void adopt(const HostPages& other) {
     for (int64_t l = 0; l < layers_; ++l) {
-      std::memcpy(keys_.data() + l * count() * page_, other.keys_.data() + l * other.count() * page_, size_t(other.count() * page_) * sizeof(float));
-      std::memcpy(values_.data() + l * count() * page_, other.values_.data() + l * other.count() * page_, size_t(other.count() * page_) * sizeof(float));
+      std::memcpy(keys_.data() + l * count() * page_, other.keys_.data() + l * other.count() * page_,
+                  size_t(other.count() * page_) * sizeof(float));
+      std::memcpy(values_.data() + l * count() * page_, other.values_.data() + l * other.count() * page_,
+                  size_t(other.count() * page_) * sizeof(float));
     }
     adopt_references(other);
   }
@@ -89,7 +95,8 @@ class HostPages final : public Pages {
   void copy_contents(int32_t from, int32_t to) override {
     for (int64_t l = 0; l < layers_; ++l) {
       std::memcpy(keys_.data() + (l * count() + to) * page_, keys_.data() + (l * count() + from) * page_, size_t(page_) * sizeof(float));
-      std::memcpy(values_.data() + (l * count() + to) * page_, values_.data() + (l * count() + from) * page_, size_t(page_) * sizeof(float));
+      std::memcpy(values_.data() + (l * count() + to) * page_, values_.data() + (l * count() + from) * page_,
+                  size_t(page_) * sizeof(float));
     }
   }
 

@@ -73,7 +73,8 @@ std::shared_ptr<const AdapterLayout> make_adapter_layout(const DecoderConfig& c,
   }
   out->size = cursor.at;
   if (out->parameters.empty())
-    fail(ErrorCode::invalid_file, out->config.origin + ": target_modules matches no linear layer of the model (such as model.layers.0.self_attn.q_proj)");
+    fail(ErrorCode::invalid_file,
+         out->config.origin + ": target_modules matches no linear layer of the model (such as model.layers.0.self_attn.q_proj)");
   return out;
 }
 
@@ -112,16 +113,28 @@ void Adapter::forward(Pool& pool, int64_t l, Site site, int64_t T, const float* 
   std::array<LoraTarget, kMostTargets> targets;
   for (size_t i = 0; i < m.targets.size(); ++i)
     targets[i] = {m.targets[i].row, m.targets[i].N, nullptr, packed_.data() + m.targets[i].packed, nullptr};
-  lora_forward(pool, {x, packed_.data() + m.packed, {targets.data(), m.targets.size()}, u, y, T, m.K, layout->config.rank, m.width, layout->config.scale()});
+  lora_forward(pool, {x,
+                      packed_.data() + m.packed,
+                      {targets.data(), m.targets.size()},
+                      u,
+                      y,
+                      T,
+                      m.K,
+                      layout->config.rank,
+                      m.width,
+                      layout->config.scale()});
 }
 
-void Adapter::backward(Pool& pool, int64_t l, Site site, int64_t T, const float* dy, const float* u, float* du, float* dx, float* gradients) const {
+void Adapter::backward(Pool& pool, int64_t l, Site site, int64_t T, const float* dy, const float* u, float* du, float* dx,
+                       float* gradients) const {
   const AdaptedMatrix& m = layout->at(l, site);
   if (m.targets.empty()) return;
   std::array<LoraTarget, kMostTargets> targets;
   for (size_t i = 0; i < m.targets.size(); ++i)
     targets[i] = {m.targets[i].row, m.targets[i].N, slab.data() + m.targets[i].b, nullptr, gradients + m.targets[i].b};
-  lora_backward(pool, {dy, u, slab.data() + m.a, {targets.data(), m.targets.size()}, du, dx, T, m.K, layout->config.rank, m.width, layout->config.scale()});
+  lora_backward(
+      pool,
+      {dy, u, slab.data() + m.a, {targets.data(), m.targets.size()}, du, dx, T, m.K, layout->config.rank, m.width, layout->config.scale()});
 }
 
 void Adapter::backward_a(Pool& pool, int64_t l, Site site, int64_t T, const float* du, const float* x, float* gradients) const {
@@ -138,7 +151,8 @@ void Adapter::merge_into(Pool& pool, const Layout& base, float* weights) const {
       float* const matrix = weights + matrix_offset(base.layers[l], Site(s));
       for (size_t i = 0; i < m.targets.size(); ++i) {
         const AdaptedRows& t = m.targets[i];
-        lora_merge(pool, {slab.data() + m.a + int64_t(i) * R * m.K, slab.data() + t.b, matrix + t.row * m.K, t.N, m.K, R, layout->config.scale()});
+        lora_merge(
+            pool, {slab.data() + m.a + int64_t(i) * R * m.K, slab.data() + t.b, matrix + t.row * m.K, t.N, m.K, R, layout->config.scale()});
       }
     }
 }

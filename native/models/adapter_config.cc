@@ -18,7 +18,8 @@ constexpr const char* kTargets[] = {"q_proj", "k_proj", "v_proj", "o_proj", "gat
 // Keys that this reader understands, and those that change nothing about the numbers.
 constexpr std::string_view kRead[] = {"peft_type", "r", "lora_alpha", "use_rslora", "target_modules", "layers_to_transform", "lora_dropout",
                                       "bias", "init_lora_weights", "base_model_name_or_path"};
-constexpr std::string_view kHarmless[] = {"auto_mapping", "inference_mode", "megatron_core", "peft_version", "qalora_group_size", "revision", "task_type"};
+constexpr std::string_view kHarmless[] = {"auto_mapping",      "inference_mode", "megatron_core", "peft_version",
+                                          "qalora_group_size", "revision",       "task_type"};
 // How A and B began. The others begin with changed base weights: their adapters fit no other base.
 constexpr std::string_view kBeginnings[] = {"gaussian", "orthogonal", "eva"};
 
@@ -59,7 +60,8 @@ void read_targets(const ConfigReader& reader, AdapterConfig& config) {
       config.targets.assign(std::begin(kTargets), std::end(kTargets));
       return;
     }
-    if (text.size() > kMaxPattern) reader.invalid("target_modules", "is a regular expression of more than " + std::to_string(kMaxPattern) + " characters");
+    if (text.size() > kMaxPattern)
+      reader.invalid("target_modules", "is a regular expression of more than " + std::to_string(kMaxPattern) + " characters");
     if (text.empty()) reader.invalid("target_modules", "is empty");
     config.pattern = text;
     try {
@@ -82,7 +84,8 @@ void read_layers(const ConfigReader& reader, AdapterConfig& config) {
   if (!layers) return;
   if (!config.pattern.empty()) reader.invalid("layers_to_transform", "cannot be combined with a regular expression in target_modules");
   const auto add = [&](const json::Value& item) {
-    if (item.kind != json::Kind::integer || item.integer < 0) reader.invalid("layers_to_transform", "must be the number of a layer, or a list of them");
+    if (item.kind != json::Kind::integer || item.integer < 0)
+      reader.invalid("layers_to_transform", "must be the number of a layer, or a list of them");
     config.layers.push_back(item.integer);
   };
   if (layers->kind != json::Kind::array) return add(*layers);
@@ -175,8 +178,10 @@ void check_targets(const AdapterConfig& adapter, const DecoderConfig& decoder) {
     bool found = false;
     for (int64_t l = 0; l < decoder.L && !found; ++l)
       for (const LinearModule& m : modules) found = found || names(target, "model.layers." + std::to_string(l) + "." + m.name);
-    if (!found) invalid("target_modules has \"" + target + "\", which names no linear layer of this model's blocks (q_proj, k_proj, v_proj, o_proj, "
-                        "gate_proj, up_proj, down_proj)");
+    if (!found)
+      invalid("target_modules has \"" + target +
+              "\", which names no linear layer of this model's blocks (q_proj, k_proj, v_proj, o_proj, "
+              "gate_proj, up_proj, down_proj)");
   }
 }
 

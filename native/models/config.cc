@@ -20,7 +20,8 @@ const Family& family_of(const ConfigReader& reader) {
     known += (known.empty() ? "" : ", ") + std::string(family->model_type);
   }
   const std::string missing = missing_features(type);
-  reader.invalid("model_type", "\"" + type + "\" is not supported" + (missing.empty() ? "" : ": it needs " + missing) + "; supported are " + known);
+  reader.invalid("model_type",
+                 "\"" + type + "\" is not supported" + (missing.empty() ? "" : ": it needs " + missing) + "; supported are " + known);
 }
 
 // A classifier or a reward model on the same decoder has a head that is not there.
@@ -34,7 +35,9 @@ void check_architecture(const ConfigReader& reader, const Family& family) {
     if (item.string == family.architecture || item.string == "LLaMAForCausalLM") return;
     names += (names.empty() ? "" : ", ") + item.string;
   }
-  if (!names.empty()) reader.invalid("architectures", names + " is not supported; of " + std::string(family.model_type) + " models " + family.architecture + " is");
+  if (!names.empty())
+    reader.invalid("architectures",
+                   names + " is not supported; of " + std::string(family.model_type) + " models " + family.architecture + " is");
 }
 
 Activation activation_of(const ConfigReader& reader) {
@@ -63,7 +66,8 @@ void read_rope_scaling(const ConfigReader& rope, RopeConfig& config) {
 // Newer files: rope_parameters. Older ones: rope_theta and rope_scaling. Both may be there if they agree on theta.
 RopeConfig rope_of(const ConfigReader& reader) {
   RopeConfig config;
-  if (reader.has("partial_rotary_factor") && reader.positive("partial_rotary_factor") != 1.0) reader.unsupported("partial_rotary_factor other than 1");
+  if (reader.has("partial_rotary_factor") && reader.positive("partial_rotary_factor") != 1.0)
+    reader.unsupported("partial_rotary_factor other than 1");
   if (!reader.has("rope_parameters")) {
     config.theta = reader.positive("rope_theta", config.theta);
     if (reader.has("rope_scaling")) read_rope_scaling({reader.object("rope_scaling"), reader.origin(), "rope_scaling."}, config);
@@ -72,14 +76,18 @@ RopeConfig rope_of(const ConfigReader& reader) {
   const ConfigReader rope(reader.object("rope_parameters"), reader.origin(), "rope_parameters.");
   for (const char* nested : {"full_attention", "sliding_attention"})
     if (rope.has(nested)) reader.unsupported("rope_parameters per layer type");
-  if (rope.has("partial_rotary_factor") && rope.positive("partial_rotary_factor") != 1.0) rope.unsupported("partial_rotary_factor other than 1");
+  if (rope.has("partial_rotary_factor") && rope.positive("partial_rotary_factor") != 1.0)
+    rope.unsupported("partial_rotary_factor other than 1");
   config.theta = rope.positive("rope_theta", reader.positive("rope_theta", config.theta));
-  if (reader.has("rope_theta") && reader.positive("rope_theta") != config.theta) reader.invalid("rope_theta", "contradicts rope_parameters.rope_theta");
+  if (reader.has("rope_theta") && reader.positive("rope_theta") != config.theta)
+    reader.invalid("rope_theta", "contradicts rope_parameters.rope_theta");
   read_rope_scaling(rope, config);
   if (reader.has("rope_scaling")) {
     RopeConfig older;
     read_rope_scaling({reader.object("rope_scaling"), reader.origin(), "rope_scaling."}, older);
-    const auto scaling = [](const RopeConfig& c) { return std::tuple(c.kind, c.factor, c.low_freq_factor, c.high_freq_factor, c.original_max_position); };
+    const auto scaling = [](const RopeConfig& c) {
+      return std::tuple(c.kind, c.factor, c.low_freq_factor, c.high_freq_factor, c.original_max_position);
+    };
     if (scaling(older) != scaling(config)) reader.invalid("rope_scaling", "contradicts rope_parameters");
   }
   return config;
@@ -94,13 +102,16 @@ void read_sizes(const ConfigReader& reader, DecoderConfig& config) {
   config.max_positions = reader.size("max_position_embeddings");
   config.K = reader.size("num_key_value_heads", config.H);
   if (config.H % config.K != 0)
-    reader.invalid("num_attention_heads", std::to_string(config.H) + " is not a multiple of num_key_value_heads " + std::to_string(config.K));
+    reader.invalid("num_attention_heads",
+                   std::to_string(config.H) + " is not a multiple of num_key_value_heads " + std::to_string(config.K));
   if (!reader.has("head_dim") && config.C % config.H != 0)
-    reader.invalid("hidden_size", std::to_string(config.C) + " is not a multiple of num_attention_heads " + std::to_string(config.H) + ", and head_dim is missing");
+    reader.invalid("hidden_size", std::to_string(config.C) + " is not a multiple of num_attention_heads " + std::to_string(config.H) +
+                                      ", and head_dim is missing");
   config.D = reader.size("head_dim", config.C / config.H);
   if (config.H > 1'000'000 || config.D > 1'000'000) reader.invalid("num_attention_heads", "or head_dim is larger than in any model");
   if (config.D % 2 != 0) reader.invalid("head_dim", std::to_string(config.D) + " is odd: rotary embedding needs pairs");
-  if (config.max_positions > (int64_t{1} << 24)) reader.invalid("max_position_embeddings", "is " + std::to_string(config.max_positions) + ": larger than in any model");
+  if (config.max_positions > (int64_t{1} << 24))
+    reader.invalid("max_position_embeddings", "is " + std::to_string(config.max_positions) + ": larger than in any model");
   if (config.L > 10'000) reader.invalid("num_hidden_layers", "is " + std::to_string(config.L) + ": larger than any model");
   const int64_t width = std::max({config.V, 2 * config.F, config.H * config.D, config.qkv_width()});
   if (width > kMaxElements / config.C)

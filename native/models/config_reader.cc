@@ -62,7 +62,9 @@ void ConfigReader::layer_types_are(const std::string& kind) const {
   if (types->kind != json::Kind::array) invalid("layer_types", std::string("must be a list, it is ") + json::name(types->kind));
   for (const json::Value& type : types->items)
     if (type.kind != json::Kind::string || type.string != kind)
-      unsupported("layer_types entry " + (type.kind == json::Kind::string ? "\"" + type.string + "\"" : std::string(json::name(type.kind))) + " in a model of this type");
+      unsupported("layer_types entry " +
+                  (type.kind == json::Kind::string ? "\"" + type.string + "\"" : std::string(json::name(type.kind))) +
+                  " in a model of this type");
 }
 
 void ConfigReader::windows_by_layer(DecoderConfig& config) const {
@@ -85,7 +87,8 @@ void ConfigReader::windows_by_layer(DecoderConfig& config) const {
     const json::Value& type = types->items[size_t(l)];
     if (type.kind == json::Kind::string && type.string == "full_attention") continue;
     if (type.kind != json::Kind::string || type.string != "sliding_attention")
-      unsupported("layer_types entry " + (type.kind == json::Kind::string ? "\"" + type.string + "\"" : std::string(json::name(type.kind))));
+      unsupported("layer_types entry " +
+                  (type.kind == json::Kind::string ? "\"" + type.string + "\"" : std::string(json::name(type.kind))));
     if (!sliding) invalid("layer_types", "has sliding_attention, but use_sliding_window or sliding_window is off");
     config.windows[size_t(l)] = size("sliding_window");
   }

@@ -30,7 +30,8 @@ void Decoder::forward(Pool& pool, const Policy& policy, const Rows& rows, const 
     layer_forward(pool, policy, l, rows, kv, ws.layers[size_t(l)], next, ws.glu);
     if (each_layer) each_layer(l + 1, next);
   }
-  rmsnorm_forward(pool, {ws.x_out, slab + layout.final_norm, ws.hidden, ws.rstd_final, rows.T, 1, c.C, c.C, c.C, c.norm_eps, c.norm_offset});
+  rmsnorm_forward(pool,
+                  {ws.x_out, slab + layout.final_norm, ws.hidden, ws.rstd_final, rows.T, 1, c.C, c.C, c.C, c.norm_eps, c.norm_offset});
 }
 
 void Decoder::layer_forward(Pool& pool, const Policy& policy, int64_t l, const Rows& rows, const KvStore& kv,
@@ -53,14 +54,16 @@ void Decoder::layer_forward(Pool& pool, const Policy& policy, int64_t l, const R
       for (int64_t t = begin; t < end; ++t) std::memcpy(a.qk_raw + t * (q + k), a.qkv + t * width, size_t(q + k) * sizeof(float));
     });
     rmsnorm_forward(pool, {a.qk_raw, w + at.q_norm, a.qkv, a.qk_rstd, T, c.H, c.D, q + k, width, c.norm_eps, c.norm_offset});
-    rmsnorm_forward(pool, {a.qk_raw + q, w + at.k_norm, a.qkv + q, a.qk_rstd + T * c.H, T, c.K, c.D, q + k, width, c.norm_eps, c.norm_offset});
+    rmsnorm_forward(pool,
+                    {a.qk_raw + q, w + at.k_norm, a.qkv + q, a.qk_rstd + T * c.H, T, c.K, c.D, q + k, width, c.norm_eps, c.norm_offset});
   }
   rope(pool, {a.qkv, rows.positions, &rope_table, T, c.H + c.K, c.D, width, RopeDirection::forward});
 
   float* keys = kv.keys + l * kv.layer_stride;
   float* values = kv.values + l * kv.layer_stride;
   kv_append(pool, {a.qkv + q, a.qkv + q + k, width, rows.spans, rows.span_count, keys, values, kv.page_stride, c.K, c.D});
-  if (rows.copy_count > 0) kv_append(pool, {a.qkv + q, a.qkv + q + k, width, rows.copies, rows.copy_count, keys, values, kv.page_stride, c.K, c.D});
+  if (rows.copy_count > 0)
+    kv_append(pool, {a.qkv + q, a.qkv + q + k, width, rows.copies, rows.copy_count, keys, values, kv.page_stride, c.K, c.D});
   attention_forward(pool, {a.qkv, width, rows.spans, rows.span_count, keys, values, kv.page_stride, a.o, a.lse, c.H, c.K, c.D,
                            c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D))});
   linear_forward(pool, {a.o, packed.o, optional(w, at.o_bias, c.output_bias), a.x, a.x_mid, T, c.C, q});
@@ -105,9 +108,11 @@ void Decoder::backward(Pool& pool, const Policy& policy, const Rows& rows, const
     linear_backward(pool, {ws.dx, nullptr, w + at.down, nullptr, ws.dglu, nullptr, nullptr, T, c.C, c.F, precision});
     adapt(Site::down, ws.dx, ws.dglu);
     glu_backward(pool, {ws.dglu, a.gate_up, ws.dgate_up, ws.glu, T, c.F, c.activation});
-    linear_backward(pool, {ws.dx, ws.glu, nullptr, nullptr, nullptr, into(at.down), into(at.down_bias, c.mlp_bias), T, c.C, c.F, precision});
+    linear_backward(pool,
+                    {ws.dx, ws.glu, nullptr, nullptr, nullptr, into(at.down), into(at.down_bias, c.mlp_bias), T, c.C, c.F, precision});
     adapt_a(Site::down, ws.glu);
-    linear_backward(pool, {ws.dgate_up, a.h2, w + at.gate_up, nullptr, ws.dh, into(at.gate_up), into(at.gate_up_bias, c.mlp_bias), T, 2 * c.F, c.C, precision});
+    linear_backward(pool, {ws.dgate_up, a.h2, w + at.gate_up, nullptr, ws.dh, into(at.gate_up), into(at.gate_up_bias, c.mlp_bias), T,
+                           2 * c.F, c.C, precision});
     adapt(Site::gate_up, ws.dgate_up, ws.dh);
     adapt_a(Site::gate_up, a.h2);
     norm_backward(ws.dh, a.x_mid, at.post_norm, a.rstd2, ws.dx, ws.dx);
@@ -116,11 +121,14 @@ void Decoder::backward(Pool& pool, const Policy& policy, const Rows& rows, const
     linear_backward(pool, {ws.dx, a.o, w + at.o, nullptr, ws.d_o, into(at.o), into(at.o_bias, c.output_bias), T, c.C, q, precision});
     adapt(Site::o, ws.dx, ws.d_o);
     adapt_a(Site::o, a.o);
-    attention_backward(pool, {a.qkv, a.o, ws.d_o, a.lse, rows.spans, rows.families, rows.family_count, ws.dqkv, c.H, c.K, c.D, c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D))});
+    attention_backward(pool, {a.qkv, a.o, ws.d_o, a.lse, rows.spans, rows.families, rows.family_count, ws.dqkv, c.H, c.K, c.D,
+                              c.windows[size_t(l)], 1.0f / std::sqrt(float(c.D))});
     rope(pool, {ws.dqkv, rows.positions, &rope_table, T, c.H + c.K, c.D, width, RopeDirection::backward});
     if (c.qk_norm) {
-      rmsnorm_backward(pool, {ws.dqkv, a.qk_raw, w + at.q_norm, a.qk_rstd, nullptr, ws.dqkv, into(at.q_norm), T, c.H, c.D, width, q + k, width, c.norm_offset});
-      rmsnorm_backward(pool, {ws.dqkv + q, a.qk_raw + q, w + at.k_norm, a.qk_rstd + T * c.H, nullptr, ws.dqkv + q, into(at.k_norm), T, c.K, c.D, width, q + k, width, c.norm_offset});
+      rmsnorm_backward(pool, {ws.dqkv, a.qk_raw, w + at.q_norm, a.qk_rstd, nullptr, ws.dqkv, into(at.q_norm), T, c.H, c.D, width, q + k,
+                              width, c.norm_offset});
+      rmsnorm_backward(pool, {ws.dqkv + q, a.qk_raw + q, w + at.k_norm, a.qk_rstd + T * c.H, nullptr, ws.dqkv + q, into(at.k_norm), T, c.K,
+                              c.D, width, q + k, width, c.norm_offset});
     }
     // Nobody asks for the gradient of what comes into the lowest adapted layer.
     float* const dh = adapter && l == lowest ? nullptr : ws.dh;

@@ -95,7 +95,8 @@ class Workspace {
   enum class Use { forward, training };
   // `adapter`: of the policies that will use it; null: none has one.
   Workspace(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter = nullptr);
-  static MemorySegments plan(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute, const AdapterLayout* adapter = nullptr);
+  static MemorySegments plan(const DecoderConfig& config, int64_t rows, Use use, Recompute recompute,
+                             const AdapterLayout* adapter = nullptr);
 
   int64_t rows;
   Use use;

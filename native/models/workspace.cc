@@ -4,7 +4,8 @@
 namespace exitrl {
 namespace {
 
-LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, float* x, const AdapterLayout* adapter, int64_t l, bool shared) {
+LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, float* x, const AdapterLayout* adapter, int64_t l,
+                            bool shared) {
   LayerActivations a{};
   a.x = x ? x : arena.take("residual stream", T * c.C);
   a.rstd1 = arena.take("norms", T);
@@ -22,7 +23,8 @@ LayerActivations take_layer(Arena& arena, const DecoderConfig& c, int64_t T, flo
   a.gate_up = arena.take("feed-forward", T * 2 * c.F);
   if (adapter)
     for (int s = 0; s < kSites; ++s)
-      if (const int64_t width = shared ? adapter->widest(Site(s)) : adapter->width(l, Site(s))) a.lora[s] = arena.take("adapter", T * width);
+      if (const int64_t width = shared ? adapter->widest(Site(s)) : adapter->width(l, Site(s)))
+        a.lora[s] = arena.take("adapter", T * width);
   return a;
 }
 

@@ -40,7 +40,8 @@ class Importer {
 
   ArrowColumn::Bytes bytes(const Napi::Value& value, const std::string& column) {
     if (value.IsNull() || value.IsUndefined()) return {};
-    if (!value.IsTypedArray()) fail(ErrorCode::invalid_argument, "column " + column + ": a buffer must be a typed array or null, it is " + describe(value));
+    if (!value.IsTypedArray())
+      fail(ErrorCode::invalid_argument, "column " + column + ": a buffer must be a typed array or null, it is " + describe(value));
     // Not through Napi::ArrayBuffer: the view may lie on a SharedArrayBuffer.
     void* data = nullptr;
     size_t offset = 0;

@@ -16,7 +16,8 @@ int64_t bytes_of(const ColumnLayout& column) {
 // The completion's tokens are trained on, the prompt's are not.
 void fill_loss_mask(const Generated& g, int64_t rows, std::byte* bits) {
   for (int64_t row = 0; row < rows; ++row)
-    for (int64_t k = g.offsets[size_t(row)] + g.prompt_length[size_t(row)]; k < g.offsets[size_t(row) + 1]; ++k) bits[k >> 3] |= std::byte(1 << (k & 7));
+    for (int64_t k = g.offsets[size_t(row)] + g.prompt_length[size_t(row)]; k < g.offsets[size_t(row) + 1]; ++k)
+      bits[k >> 3] |= std::byte(1 << (k & 7));
 }
 
 }  // namespace
@@ -28,7 +29,8 @@ Columns make_columns(const Generated& g, const std::shared_ptr<BlockCounts>& cou
   out.layout = {{"tokens", 'i', true, 0, tokens},        {"loss_mask", 'b', true, 0, tokens},
                 {"logprob", 'f', true, 0, tokens},       {"raw_logprob", 'f', true, 0, tokens},
                 {"prompt_length", 'i', false, 0, out.rows}, {"finish_reason", 'c', false, 0, out.rows}};
-  const void* sources[] = {g.tokens.data(), nullptr, g.logprob.data(), g.raw_logprob.data(), g.prompt_length.data(), g.finish_reason.data()};
+  const void* sources[] = {g.tokens.data(),       nullptr, g.logprob.data(), g.raw_logprob.data(), g.prompt_length.data(),
+                           g.finish_reason.data()};
   int64_t size = padded((out.rows + 1) * 4);
   for (auto& column : out.layout) {
     column.offset = size;

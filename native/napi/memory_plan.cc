@@ -39,10 +39,11 @@ MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter,
     segments.push_back({"reference weights", weights});
   }
   if (request.training)
-    for (auto& segment : Trainer::plan(decoder, request.prompts, generate.samples_per_prompt, request.prompt_tokens, generate.max_new_tokens,
-                                        request.train.micro_batch_tokens, request.train.recompute, adapter))
+    for (auto& segment : Trainer::plan(decoder, request.prompts, generate.samples_per_prompt, request.prompt_tokens,
+                                       generate.max_new_tokens, request.train.micro_batch_tokens, request.train.recompute, adapter))
       segments.push_back({"train: " + segment.name, segment.bytes});
-  for (auto& segment : Engine::plan(decoder, request.prompts, request.prompt_tokens, generate, adapter)) segments.push_back({"generate: " + segment.name, segment.bytes});
+  for (auto& segment : Engine::plan(decoder, request.prompts, request.prompt_tokens, generate, adapter))
+    segments.push_back({"generate: " + segment.name, segment.bytes});
   return segments;
 }
 

@@ -19,7 +19,8 @@ WeightSet weight_set(const Napi::CallbackInfo& info, size_t i) {
   const std::string text = string_argument(info, i, "set");
   for (const auto& [name, set] : kWeightSets)
     if (text == name) return set;
-  fail(ErrorCode::invalid_argument, "no set of weights is called \"" + text + "\"; there are policy, reference, gradient, exp_avg, exp_avg_sq");
+  fail(ErrorCode::invalid_argument,
+       "no set of weights is called \"" + text + "\"; there are policy, reference, gradient, exp_avg, exp_avg_sq");
 }
 
 // `dtypes`: of the parameters as they are saved; null: F32 all.
@@ -149,9 +150,9 @@ ModelState& Model::idle_state(const char* call) const {
 Napi::Value Model::submit(Napi::Env env, const std::vector<Napi::Object>& pins, std::stop_token cancel, Work work) {
   ++*running_;
   const std::shared_ptr<void> running(nullptr, [count = running_](void*) { --*count; });
-  return environment(env).executor->submit(env, pins, std::move(cancel), [state = state(), running, work = std::move(work)](std::stop_token stop) {
-    return work(*state, std::move(stop));
-  });
+  return environment(env).executor->submit(
+      env, pins, std::move(cancel),
+      [state = state(), running, work = std::move(work)](std::stop_token stop) { return work(*state, std::move(stop)); });
 }
 
 Napi::Value Model::config(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), state()->decoder.config.json); }
@@ -159,7 +160,8 @@ Napi::Value Model::config(const Napi::CallbackInfo& info) { return Napi::String:
 ModelState::SaveAs Model::save_as(const Napi::Value& value, const char* argument) {
   for (const auto& [word, as] : kSaveAs)
     if (value.IsString() && value.As<Napi::String>().Utf8Value() == word) return as;
-  fail(ErrorCode::invalid_argument, std::string(argument) + " must be source, master, float32, bfloat16 or float16, it is " + describe(value));
+  fail(ErrorCode::invalid_argument,
+       std::string(argument) + " must be source, master, float32, bfloat16 or float16, it is " + describe(value));
 }
 
 Napi::Value Model::config_as(const Napi::CallbackInfo& info) {
@@ -178,7 +180,9 @@ Napi::Value Model::adapter(const Napi::CallbackInfo& info) {
   return out;
 }
 
-Napi::Value Model::parameter_count(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(state()->decoder.layout.count)); }
+Napi::Value Model::parameter_count(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), double(state()->decoder.layout.count));
+}
 Napi::Value Model::device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), state()->device_name()); }
 Napi::Value Model::has_reference(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), state()->has_reference); }
 Napi::Value Model::step(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), double(state()->step)); }
@@ -222,7 +226,8 @@ Napi::Value Model::zero_gradients(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::plan(const Napi::CallbackInfo& info) {
   const Adapter* const adapter = state()->adapter();
-  return to_js(info.Env(), plan_memory(state()->decoder, adapter ? adapter->layout.get() : nullptr, plan_request(info[0]), state()->device != nullptr));
+  return to_js(info.Env(),
+               plan_memory(state()->decoder, adapter ? adapter->layout.get() : nullptr, plan_request(info[0]), state()->device != nullptr));
 }
 
 // Jobs that were started hold the state too: they finish, then its memory goes.

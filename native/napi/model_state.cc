@@ -32,14 +32,16 @@ DecoderConfig with_precision(DecoderConfig config, Precision precision) {
 
 }  // namespace
 
-std::shared_ptr<ModelState> ModelState::create(const std::string& config, uint64_t seed, const ModelOptions& options, std::shared_ptr<std::optional<Pool>> pool) {
+std::shared_ptr<ModelState> ModelState::create(const std::string& config, uint64_t seed, const ModelOptions& options,
+                                               std::shared_ptr<std::optional<Pool>> pool) {
   auto model = std::make_shared<ModelState>(with_precision(parse_config(config, "config.json"), options.precision), std::move(pool));
   model->open_device(options);
   initialise(model->decoder.config, model->decoder.layout, seed, model->policy_->slab.data());
   return model;
 }
 
-std::shared_ptr<ModelState> ModelState::load(const std::string& directory, const ModelOptions& options, std::shared_ptr<std::optional<Pool>> pool) {
+std::shared_ptr<ModelState> ModelState::load(const std::string& directory, const ModelOptions& options,
+                                             std::shared_ptr<std::optional<Pool>> pool) {
   const std::string path = directory + "/config.json";
   auto model = std::make_shared<ModelState>(with_precision(parse_config(read_file(path), path), options.precision), std::move(pool));
   model->open_device(options);
@@ -87,7 +89,8 @@ void ModelState::fetch() {
   device_ahead_ = false;
 }
 
-Generated ModelState::generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings, std::stop_token stop) {
+Generated ModelState::generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings,
+                               std::stop_token stop) {
   if (device) return on_device().generate(prompts, offsets, count, settings, std::move(stop));
   return engine.generate(policy(), prompts, offsets, count, settings, std::move(stop));
 }
@@ -97,7 +100,8 @@ TrainMetrics ModelState::accumulate(const RolloutBatch& batch, const LossSetting
   return trainer.accumulate(policy(), batch, loss, train, std::move(stop));
 }
 
-void ModelState::score(bool use_reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob, float* entropy, std::stop_token stop) {
+void ModelState::score(bool use_reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob,
+                       float* entropy, std::stop_token stop) {
   if (device) {
     require(!use_reference || has_reference || adapter_, "the model has no reference; call updateReference(1) first");
     return on_device().score(use_reference, batch, temperature, micro_batch_tokens, logprob, entropy, std::move(stop));
@@ -157,7 +161,8 @@ float* ModelState::slab(WeightSet set, bool of_adapter) {
     case WeightSet::policy: return of_adapter ? adapter_->slab.data() : policy_->slab.data();
     case WeightSet::reference: {
       if (frozen) return policy_->slab.data();
-      require(of_adapter ? reference_adapter_ != nullptr : reference_ != nullptr, "the model has no reference; call updateReference(1) first");
+      require(of_adapter ? reference_adapter_ != nullptr : reference_ != nullptr,
+              "the model has no reference; call updateReference(1) first");
       return of_adapter ? reference_adapter_->slab.data() : reference_->slab.data();
     }
     default: break;
@@ -225,7 +230,8 @@ void ModelState::attach(std::unique_ptr<Adapter> made) {
 void ModelState::save_adapter(const std::string& path) {
   require(adapter_ != nullptr, "the model has no adapter; saveWeights() saves its weights");
   fetch();
-  exitrl::save_weights(path, *adapter_->layout, adapter_->slab.data(), {std::vector<Dtype>(adapter_->layout->parameters.size(), Dtype::f32), {}});
+  exitrl::save_weights(path, *adapter_->layout, adapter_->slab.data(),
+                       {std::vector<Dtype>(adapter_->layout->parameters.size(), Dtype::f32), {}});
 }
 
 void ModelState::merge_adapter() {

@@ -25,8 +25,10 @@ enum class WeightSet { policy, reference, gradient, exp_avg, exp_avg_sq };
 class ModelState {
  public:
   ModelState(DecoderConfig config, std::shared_ptr<std::optional<Pool>> pool);
-  static std::shared_ptr<ModelState> create(const std::string& config, uint64_t seed, const ModelOptions& options, std::shared_ptr<std::optional<Pool>> pool);
-  static std::shared_ptr<ModelState> load(const std::string& directory, const ModelOptions& options, std::shared_ptr<std::optional<Pool>> pool);
+  static std::shared_ptr<ModelState> create(const std::string& config, uint64_t seed, const ModelOptions& options,
+                                            std::shared_ptr<std::optional<Pool>> pool);
+  static std::shared_ptr<ModelState> load(const std::string& directory, const ModelOptions& options,
+                                          std::shared_ptr<std::optional<Pool>> pool);
   // "cpu", or the name of the device.
   std::string device_name() const;
 
@@ -58,7 +60,8 @@ class ModelState {
   // The jobs: Engine's and Trainer's on the CPU, or DeviceModel's.
   Generated generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings, std::stop_token stop);
   TrainMetrics accumulate(const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train, std::stop_token stop);
-  void score(bool use_reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob, float* entropy, std::stop_token stop);
+  void score(bool use_reference, const RolloutBatch& batch, double temperature, int64_t micro_batch_tokens, float* logprob, float* entropy,
+             std::stop_token stop);
   void embed(const RolloutBatch& batch, int64_t micro_batch_tokens, float* embeddings, std::stop_token stop);
   void forward(const int32_t* tokens, const int32_t* cu_seqlens, int64_t B, float* logits, float* hidden);
   void zero_gradients();

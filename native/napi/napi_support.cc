@@ -104,7 +104,8 @@ std::string string_argument(const Napi::CallbackInfo& info, size_t i, const char
 int64_t integer_argument(const Napi::Value& value, const char* name, int64_t low, int64_t high) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
   if (!(number >= double(low) && number <= double(high)) || number != std::floor(number))
-    fail(ErrorCode::invalid_argument, std::string(name) + " must be an integer from " + std::to_string(low) + " to " + std::to_string(high) + ", it is " + describe(value));
+    fail(ErrorCode::invalid_argument, std::string(name) + " must be an integer from " + std::to_string(low) + " to " +
+                                          std::to_string(high) + ", it is " + describe(value));
   return int64_t(number);
 }
 

@@ -21,7 +21,8 @@ std::vector<float> tokens_of(const Fields& fields, const char* key, size_t count
   const Napi::Value value = fields.value(key);
   if (optional && (value.IsUndefined() || value.IsNull())) return {};
   auto values = copied(floats_argument(value, (std::string("tokens.") + key).c_str()));
-  if (values.size() != count) fields.invalid(key, "has " + std::to_string(values.size()) + " values for " + std::to_string(count) + " trained tokens");
+  if (values.size() != count)
+    fields.invalid(key, "has " + std::to_string(values.size()) + " values for " + std::to_string(count) + " trained tokens");
   return values;
 }
 
@@ -70,11 +71,13 @@ Napi::Value filtered(const Napi::CallbackInfo& info) {
   const auto context = ints_argument(info[2], "context");
   require(!logits.empty(), "logits is empty");
   for (size_t i = 0; i < context.ElementLength(); ++i)
-    require(context[i] >= 0 && size_t(context[i]) < logits.size(),
-            "context[" + std::to_string(i) + "]: token id " + std::to_string(context[i]) + " is outside the vocabulary of " + std::to_string(logits.size()));
+    require(context[i] >= 0 && size_t(context[i]) < logits.size(), "context[" + std::to_string(i) + "]: token id " +
+                                                                       std::to_string(context[i]) + " is outside the vocabulary of " +
+                                                                       std::to_string(logits.size()));
   std::vector<float> probabilities(logits.size());
   SampleScratch scratch;
-  filtered_distribution(logits.data(), int64_t(logits.size()), settings, context.Data(), int64_t(context.ElementLength()), scratch, probabilities.data());
+  filtered_distribution(logits.data(), int64_t(logits.size()), settings, context.Data(), int64_t(context.ElementLength()), scratch,
+                        probabilities.data());
   return to_array(info.Env(), probabilities);
 }
 

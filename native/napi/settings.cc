@@ -16,7 +16,8 @@ constexpr std::pair<const char*, Aggregation> kAggregations[] = {
 constexpr std::pair<const char*, KlEstimator> kKls[] = {{"k1", KlEstimator::k1}, {"k2", KlEstimator::k2}, {"k3", KlEstimator::k3}};
 constexpr std::pair<const char*, ImportanceLevel> kImportance[] = {
     {"none", ImportanceLevel::none}, {"token", ImportanceLevel::token}, {"sequence", ImportanceLevel::sequence}};
-constexpr std::pair<const char*, ImportanceMode> kImportanceModes[] = {{"truncate", ImportanceMode::truncate}, {"mask", ImportanceMode::mask}};
+constexpr std::pair<const char*, ImportanceMode> kImportanceModes[] = {{"truncate", ImportanceMode::truncate},
+                                                                       {"mask", ImportanceMode::mask}};
 constexpr std::pair<const char*, Recompute> kRecomputes[] = {{"none", Recompute::none}, {"block", Recompute::block}};
 constexpr std::pair<const char*, Decay> kDecays[] = {
     {"matrices", Decay::matrices}, {"matrices_without_embeddings", Decay::matrices_without_embeddings}, {"none", Decay::none}};

@@ -32,12 +32,15 @@ void validate(const DecoderConfig& c, const int32_t* prompts, const int32_t* off
     require(n >= 1, prompt + " is empty; give at least one token");
     for (int64_t i = 0; i < n; ++i) {
       const int32_t id = prompts[offsets[p] + i];
-      require(id >= 0 && id < c.V, prompt + ", position " + std::to_string(i) + ": token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(c.V));
+      require(id >= 0 && id < c.V, prompt + ", position " + std::to_string(i) + ": token id " + std::to_string(id) +
+                                       " is outside the vocabulary of " + std::to_string(c.V));
     }
-    require(n + s.max_new_tokens <= c.max_positions, prompt + " has " + std::to_string(n) + " tokens; with maxNewTokens " + std::to_string(s.max_new_tokens) +
-                                                         " it would pass the model's " + std::to_string(c.max_positions) + " positions");
+    require(n + s.max_new_tokens <= c.max_positions, prompt + " has " + std::to_string(n) + " tokens; with maxNewTokens " +
+                                                         std::to_string(s.max_new_tokens) + " it would pass the model's " +
+                                                         std::to_string(c.max_positions) + " positions");
     const int64_t needed = page_count(n + s.max_new_tokens) + 1;
-    require(s.pages == 0 || s.pages >= needed, prompt + " needs " + std::to_string(needed) + " cache pages, but pages is " + std::to_string(s.pages));
+    require(s.pages == 0 || s.pages >= needed,
+            prompt + " needs " + std::to_string(needed) + " cache pages, but pages is " + std::to_string(s.pages));
   }
 }
 
@@ -58,7 +61,8 @@ namespace {
 // Takes one token for `s` from its logits. True when the sequence is finished.
 bool sample_next(Sequence& s, int64_t prompt_length, float* logits, int64_t V, const GenerateSettings& settings, SampleScratch& scratch) {
   const auto random = philox(settings.seed, settings.first_sequence + uint64_t(s.row), s.tokens.size());
-  const SampledToken next = sample_row(logits, V, settings.sampling, uniform53(random[0], random[1]), s.tokens.data(), int64_t(s.tokens.size()), scratch);
+  const SampledToken next = sample_row(logits, V, settings.sampling, uniform53(random[0], random[1]), s.tokens.data(),
+                                       int64_t(s.tokens.size()), scratch);
   s.tokens.push_back(next.token);
   s.logprob.push_back(next.logprob);
   s.raw_logprob.push_back(next.raw_logprob);
@@ -165,8 +169,10 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
     }
     rows.build(chunks);
     ++decode_steps;
-    decoder_.forward(pool_, policy, {rows.tokens.data(), rows.positions.data(), rows.spans.data(), int64_t(rows.spans.size()), int64_t(rows.tokens.size())},
-                     pages_->store(), *workspace_);
+    decoder_.forward(
+        pool_, policy,
+        {rows.tokens.data(), rows.positions.data(), rows.spans.data(), int64_t(rows.spans.size()), int64_t(rows.tokens.size())},
+        pages_->store(), *workspace_);
 
     if (settings.embed) {
       pool_.parallel_for(int64_t(chunks.size()), 8, [&](int64_t begin, int64_t end, int) {
@@ -185,7 +191,8 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
       if (chunk.rows > 1 || chunk.prefix) prefill_tokens += chunk.rows;
       if (chunk.samples) sampled.push_back({&chunk, rows.spans[i].row + chunk.rows - 1});
       if (chunk.samples && chunk.prefix) scheduler.prefilled(*chunk.prefix);
-      if (chunk.sequence && chunk.sequence->ended && chunk.sequence->cached == int64_t(chunk.sequence->tokens.size())) scheduler.finished(chunk.sequence);
+      if (chunk.sequence && chunk.sequence->ended && chunk.sequence->cached == int64_t(chunk.sequence->tokens.size()))
+        scheduler.finished(chunk.sequence);
     }
     is_finished.assign(sampled.size(), 0);
     for (size_t from = 0; from < sampled.size(); from += size_t(kHeadChunk)) {
@@ -200,7 +207,9 @@ Generated Engine::generate(const Policy& policy, const int32_t* prompts, const i
           if (chunk.prefix) {
             chunk.prefix->logits.assign(row, row + c.V);
             chunk.prefix->known = true;
-          } else is_finished[from + size_t(i)] = sample_next(*chunk.sequence, prefixes[size_t(chunk.sequence->prefix)].length, row, c.V, settings, scratch[size_t(thread)]);
+          } else
+            is_finished[from + size_t(i)] = sample_next(*chunk.sequence, prefixes[size_t(chunk.sequence->prefix)].length, row, c.V,
+                                                        settings, scratch[size_t(thread)]);
         }
       });
     }
@@ -232,7 +241,8 @@ MemorySegments Engine::plan(const Decoder& decoder, int64_t prompts, int64_t pro
   std::vector<int32_t> offsets;
   for (int64_t p = 0; p <= prompts; ++p) offsets.push_back(int32_t(p * prompt_tokens));
   const int64_t pages = s.pages ? s.pages : ample_pages(offsets.data(), prompts, s);
-  MemorySegments out = Workspace::plan(c, std::min(s.max_running, prompts * s.samples_per_prompt) + s.prefill_tokens, Workspace::Use::forward, Recompute::none, adapter);
+  MemorySegments out = Workspace::plan(c, std::min(s.max_running, prompts * s.samples_per_prompt) + s.prefill_tokens,
+                                       Workspace::Use::forward, Recompute::none, adapter);
   out.push_back({"KV cache", 2 * c.L * pages * page_floats(c.K, c.D) * int64_t(sizeof(float))});
   out.push_back({"logits of a chunk", kHeadChunk * (c.V + c.C) * int64_t(sizeof(float))});
   return out;

@@ -9,7 +9,8 @@ int64_t page_count(int64_t positions) { return (positions + kLanes - 1) / kLanes
 
 }  // namespace
 
-Scheduler::Scheduler(Pages& pages, PrefixCache* cache, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences, const GenerateSettings& settings)
+Scheduler::Scheduler(Pages& pages, PrefixCache* cache, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences,
+                     const GenerateSettings& settings)
     : pages_(pages), cache_(cache), prefixes_(prefixes), sequences_(sequences), settings_(settings) {
   for (Sequence& s : sequences_) waiting_.push_back(&s);
 }

@@ -24,7 +24,8 @@ struct Chunk {
 class Scheduler {
  public:
   // `cache`: null unless prefixes are kept.
-  Scheduler(Pages& pages, PrefixCache* cache, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences, const GenerateSettings& settings);
+  Scheduler(Pages& pages, PrefixCache* cache, std::vector<Prefix>& prefixes, std::vector<Sequence>& sequences,
+            const GenerateSettings& settings);
 
   bool done() const { return waiting_.empty() && running_.empty(); }
   // Sequences whose prefix is known and that may start now: the caller samples their first token, then calls started().

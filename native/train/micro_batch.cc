@@ -150,7 +150,9 @@ void fill(MicroBatch& m, const RolloutBatch& batch, int64_t first, int64_t last,
 }
 
 void validate(const RolloutBatch& batch, const DecoderConfig& config, Targets targets) {
-  const auto where = [](const char* column, int64_t row) { return "column " + std::string(column) + ", row " + std::to_string(row) + ": "; };
+  const auto where = [](const char* column, int64_t row) {
+    return "column " + std::string(column) + ", row " + std::to_string(row) + ": ";
+  };
   require(bool(batch.tokens), "the batch has no tokens column");
   if (targets == Targets::loss_mask) {
     require(bool(batch.loss_mask), "the batch has no loss_mask column");
@@ -164,7 +166,8 @@ void validate(const RolloutBatch& batch, const DecoderConfig& config, Targets ta
                                            std::to_string(config.max_positions) + " positions (max_position_embeddings)");
     for (int64_t i = 0; i < n; ++i) {
       const int32_t id = batch.tokens.row(r)[i];
-      require(id >= 0 && id < config.V, where("tokens", r) + "token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(config.V));
+      require(id >= 0 && id < config.V,
+              where("tokens", r) + "token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(config.V));
     }
     const auto same = [&](const auto& list, const char* name) {
       require(!list || list.offsets[r + 1] - list.offsets[r] == n, where(name, r) + "as many entries as tokens are needed");
@@ -176,7 +179,8 @@ void validate(const RolloutBatch& batch, const DecoderConfig& config, Targets ta
     same(batch.token_advantage, "token_advantage");
     if (targets == Targets::loss_mask) {
       const auto finite = [&](float x, const char* name) {
-        require(std::isfinite(x), where(name, r) + (std::isnan(x) ? "NaN" : "infinite") + "; rewards that could not be judged must not reach the update");
+        require(std::isfinite(x),
+                where(name, r) + (std::isnan(x) ? "NaN" : "infinite") + "; rewards that could not be judged must not reach the update");
       };
       if (batch.token_advantage) for (int64_t i = 0; i < n; ++i) finite(batch.token_advantage.row(r)[i], "token_advantage");
       else finite(batch.advantage[r], "advantage");

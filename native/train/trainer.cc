@@ -34,7 +34,8 @@ void validate(const RolloutBatch& batch, const DecoderConfig& config, const Loss
   require(loss.temperature > 0, "loss.temperature must be above 0");
   require(train.micro_batch_tokens >= 1, "microBatchTokens must be at least 1");
   require(loss.kl_weight == 0 || batch.ref_logprob, "klWeight is not 0, but the batch has no ref_logprob column");
-  require(loss.importance == ImportanceLevel::none || batch.logprob, "importance weights need the logprob column of the policy that sampled");
+  require(loss.importance == ImportanceLevel::none || batch.logprob,
+          "importance weights need the logprob column of the policy that sampled");
 }
 
 PgBatch whole_batch(const RolloutBatch& batch) {
@@ -45,7 +46,8 @@ PgBatch whole_batch(const RolloutBatch& batch) {
   return whole;
 }
 
-void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const float* lp, const float* h, float* logprob, float* entropy, int64_t& at) {
+void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const float* lp, const float* h, float* logprob, float* entropy,
+                   int64_t& at) {
   for (int64_t b = 0; b < micro.B(); ++b) {
     const int64_t n = batch.tokens.length(micro.first + b);
     std::fill(logprob + at, logprob + at + n, 0.0f);
@@ -122,10 +124,12 @@ void Trainer::scatter_gradients(const MicroBatch& micro) {
 
 void Trainer::run_head(const Policy& policy, const MicroBatch& micro, double temperature, float* logprob, float* entropy) {
   const DecoderConfig& c = decoder_.config;
-  head_forward(pool_, {head_in_.data(), policy.packed.head, micro.targets.data(), logprob, entropy, logits_.data(), micro.N(), c.C, c.V, float(temperature)});
+  head_forward(pool_, {head_in_.data(), policy.packed.head, micro.targets.data(), logprob, entropy, logits_.data(), micro.N(), c.C, c.V,
+                       float(temperature)});
 }
 
-void Trainer::score_micro(const Policy& policy, const MicroBatch& micro, int64_t budget, double temperature, float* logprob, float* entropy) {
+void Trainer::score_micro(const Policy& policy, const MicroBatch& micro, int64_t budget, double temperature, float* logprob,
+                          float* entropy) {
   if (micro.N() == 0) return;
   prepare(micro, budget, Workspace::Use::forward, Recompute::none);
   run_forward(policy, micro);
@@ -187,9 +191,22 @@ TrainMetrics Trainer::accumulate(Policy& policy, const RolloutBatch& batch, cons
     tokens.cu_trained = micro.cu_trained.data();
     tokens.B = micro.B();
 
-    HeadFused head{head_in_.data(), policy.packed.head, policy.slab.data() + decoder_.layout.head, micro.targets.data(), logprob.data(), entropy.data(),
-                   dlogprob.data(), loss.entropy_weight != 0 ? dentropy.data() : nullptr, head_d_.data(), adapter_ ? nullptr : g + decoder_.layout.head, logits_.data(), N, c.C, c.V,
-                   float(loss.temperature), {}};
+    HeadFused head{head_in_.data(),
+                   policy.packed.head,
+                   policy.slab.data() + decoder_.layout.head,
+                   micro.targets.data(),
+                   logprob.data(),
+                   entropy.data(),
+                   dlogprob.data(),
+                   loss.entropy_weight != 0 ? dentropy.data() : nullptr,
+                   head_d_.data(),
+                   adapter_ ? nullptr : g + decoder_.layout.head,
+                   logits_.data(),
+                   N,
+                   c.C,
+                   c.V,
+                   float(loss.temperature),
+                   {}};
     if (needs_sequence_pass(loss)) {
       run_head(policy, micro, loss.temperature, logprob.data(), entropy.data());
       metrics.sums.add(pg_loss(loss, whole, tokens));
@@ -217,8 +234,9 @@ UpdateMetrics Trainer::update(Policy& policy, const OptimizerSettings& s) {
   out.grad_norm = std::sqrt(sum_of_squares(pool_, g, trained().size));
   if (!std::isfinite(out.grad_norm)) {
     zero_gradients();
-    fail(ErrorCode::invalid_argument, "the gradient norm is not finite; weights are unchanged and the gradients cleared. Lower the learning rate, or look "
-                                      "for infinite log-probabilities in the batch");
+    fail(ErrorCode::invalid_argument,
+         "the gradient norm is not finite; weights are unchanged and the gradients cleared. Lower the learning rate, or look "
+         "for infinite log-probabilities in the batch");
   }
   out.clip_factor = s.max_grad_norm > 0 ? std::min(1.0, s.max_grad_norm / (out.grad_norm + 1e-6)) : 1.0;
   out.step = ++step;
@@ -293,7 +311,8 @@ void Trainer::forward(const Policy& policy, const int32_t* tokens, const int32_t
   const int64_t total = int64_t(micro.sequence_rows.size()), half = micro.pages * page_floats(c.K, c.D);
   const auto copy_rows = [&](int64_t l, const float* x) {
     if (hidden)
-      for (int64_t t = 0; t < total; ++t) std::memcpy(hidden + (l * total + t) * c.C, x + micro.sequence_rows[size_t(t)] * c.C, size_t(c.C) * sizeof(float));
+      for (int64_t t = 0; t < total; ++t)
+        std::memcpy(hidden + (l * total + t) * c.C, x + micro.sequence_rows[size_t(t)] * c.C, size_t(c.C) * sizeof(float));
   };
   decoder_.forward(pool_, policy, micro.view(), {kv_.data(), kv_.data() + half, 0, page_floats(c.K, c.D)}, *workspace_, copy_rows);
   copy_rows(c.L + 1, workspace_->hidden);
@@ -328,8 +347,8 @@ RolloutBatch PlannedBatch::view() const {
   return batch;
 }
 
-MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
-                             Recompute recompute, const AdapterLayout* adapter) {
+MemorySegments Trainer::plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens,
+                             int64_t budget, Recompute recompute, const AdapterLayout* adapter) {
   const DecoderConfig& c = decoder.config;
   const PlannedBatch planned(prompts, samples, prompt_tokens, new_tokens);
   const RolloutBatch batch = planned.view();

@@ -53,7 +53,8 @@ void validate(const RolloutBatch& batch, const DecoderConfig& config, const Loss
 PgBatch whole_batch(const RolloutBatch& batch);
 
 // Token-aligned scores of a micro-batch from those of its targets (N), from place `at` on, which moves behind them.
-void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const float* lp, const float* h, float* logprob, float* entropy, int64_t& at);
+void spread_scores(const MicroBatch& micro, const RolloutBatch& batch, const float* lp, const float* h, float* logprob, float* entropy,
+                   int64_t& at);
 
 // A batch of a shape, packed as a step would pack it: samples of a group share the prompt and nothing else.
 struct PlannedBatch {
@@ -96,8 +97,8 @@ class Trainer {
   int64_t step = 0;
 
   // For groups of `samples` sequences of prompt_tokens + new_tokens whose new tokens are trained.
-  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens, int64_t budget,
-                             Recompute recompute, const AdapterLayout* adapter);
+  static MemorySegments plan(const Decoder& decoder, int64_t prompts, int64_t samples, int64_t prompt_tokens, int64_t new_tokens,
+                             int64_t budget, Recompute recompute, const AdapterLayout* adapter);
 
  private:
   void prepare(const MicroBatch& micro, int64_t budget, Workspace::Use use, Recompute recompute);
@@ -106,7 +107,8 @@ class Trainer {
   void scatter_gradients(const MicroBatch& micro);
   void run_head(const Policy& policy, const MicroBatch& micro, double temperature, float* logprob, float* entropy);
   void score_micro(const Policy& policy, const MicroBatch& micro, int64_t budget, double temperature, float* logprob, float* entropy);
-  double batch_entropy_threshold(const Policy& policy, const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, std::stop_token stop);
+  double batch_entropy_threshold(const Policy& policy, const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens,
+                                 std::stop_token stop);
   float* slab(Buffer<float>& buffer);
 
   const Decoder& decoder_;

@@ -68,7 +68,8 @@ TEST(adapter_layout_holds_every_tensor_once) {
 
 TEST(adapter_config_is_read_back_as_it_was_written) {
   const AdapterConfig first = parse_adapter_config(
-      config_json(R"(["v_proj", "q_proj"])", R"(, "layers_to_transform": [1, 0], "use_rslora": true, "base_model_name_or_path": "b\"ase")"), "a");
+      config_json(R"(["v_proj", "q_proj"])", R"(, "layers_to_transform": [1, 0], "use_rslora": true, "base_model_name_or_path": "b\"ase")"),
+      "a");
   const AdapterConfig second = parse_adapter_config(first.json(), "b");
   CHECK(second.json() == first.json());
   CHECK(second.targets == first.targets && second.layers == first.layers && second.rslora && second.rank == 3 && second.alpha == 6);
@@ -160,7 +161,9 @@ TEST(adapter_gradients_match_finite_differences) {
       for (size_t i = 0; i < gradient.size(); ++i) along += double(gradient[i]) * direction[i];
       // Fourth order, so that the step can be large enough for float32.
       constexpr float e = 0.02f;
-      const double slope = (8 * (loss_at(direction, e) - loss_at(direction, -e)) - (loss_at(direction, 2 * e) - loss_at(direction, -2 * e))) / (12.0 * e);
+      const double slope = (8 * (loss_at(direction, e) - loss_at(direction, -e)) -
+                            (loss_at(direction, 2 * e) - loss_at(direction, -2 * e))) /
+                           (12.0 * e);
       CHECK_NEAR(slope, along, 2e-5 + 2e-3 * std::fabs(along));
       return std::fabs(along);
     };

@@ -107,7 +107,8 @@ TEST(arrow_refuses) {
       s.batch.validate();
       rollout_batch(s.batch, BatchUse::update);
     });
-    if (thrown.find(message) == std::string::npos) check::failed(__FILE__, __LINE__, "expected \"" + message + "\", got \"" + thrown + "\"");
+    if (thrown.find(message) == std::string::npos)
+      check::failed(__FILE__, __LINE__, "expected \"" + message + "\", got \"" + thrown + "\"");
   };
   refuses("column tokens: it is missing; the batch has token, loss_mask", [](Sample& s) { s.column("tokens").name = "token"; });
   refuses("two columns of that name", [](Sample& s) { s.column("logprob").name = "tokens"; });
@@ -120,7 +121,10 @@ TEST(arrow_refuses) {
   refuses("column advantage: it must be float32, it is int32", [](Sample& s) { s.column("advantage").format = "i"; });
   refuses("column tokens: its values buffer has 12 bytes", [](Sample& s) { s.column("tokens").children[0]->buffers[1].size = 12; });
   refuses("column tokens: its offsets end at 4, but there are 3", [](Sample& s) { s.column("tokens").children[0]->length = 3; });
-  refuses("column tokens: row 1: its offsets run backwards", [](Sample& s) { s.offsets = {1, 3, 2}; s.column("tokens").buffers[1] = bytes(s.offsets); });
+  refuses("column tokens: row 1: its offsets run backwards", [](Sample& s) {
+    s.offsets = {1, 3, 2};
+    s.column("tokens").buffers[1] = bytes(s.offsets);
+  });
   refuses("column logprob: it has 1 rows, the batch has 2", [](Sample& s) { s.column("logprob").length = 1; });
   refuses("column advantage: row 1 is null", [](Sample& s) {
     static const std::vector<uint8_t> valid{0b01};

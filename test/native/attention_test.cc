@@ -291,7 +291,9 @@ struct SharedBatch {
   std::vector<int64_t> row_together;  // of every row of `apart`
 
   SharedBatch(int64_t H, int64_t K, int64_t D, int64_t window, int64_t shared_rows, std::vector<int64_t> own, uint32_t seed)
-      : apart(H, K, D, window, lengths(shared_rows, own), seed), together(H, K, D, window, rows_once(shared_rows, own), seed), shared(shared_rows) {
+      : apart(H, K, D, window, lengths(shared_rows, own), seed),
+        together(H, K, D, window, rows_once(shared_rows, own), seed),
+        shared(shared_rows) {
     spans.push_back({0, shared, 0, nullptr});
     int64_t next = shared, from = 0;
     for (int64_t rows : own) {
@@ -318,7 +320,8 @@ TEST(attention_backward_of_shared_rows_is_the_sum_over_sequences) {
   Pool pool(2);
   with_each_isa([&](const std::string&) {
     for (const SharedBatch& b : {SharedBatch(2, 2, 16, 0, 16, {5, 9, 33}, 21), SharedBatch(4, 2, 24, 0, 21, {1, 0, 64, 7}, 22),
-                                 SharedBatch(3, 1, 32, 9, 37, {30, 2}, 23), SharedBatch(2, 1, 8, 0, 1, {140, 3}, 24), SharedBatch(2, 1, 16, 300, 290, {260, 30}, 25)}) {
+                                 SharedBatch(3, 1, 32, 9, 37, {30, 2}, 23), SharedBatch(2, 1, 8, 0, 1, {140, 3}, 24),
+                                 SharedBatch(2, 1, 16, 300, 290, {260, 30}, 25)}) {
       const Output out = run_forward(pool, b.apart, {});
       const Floats d_o = random_floats(b.apart.tokens() * b.apart.H * b.apart.D, 26);
       const Reference want = reference(b.apart, d_o);
@@ -350,9 +353,10 @@ TEST(attention_same_bits_whether_spans_share_pages) {
   with_each_isa([&](const std::string&) {
     for (int threads : {1, 3}) {
       Pool pool(threads);
-      for (const SharedBatch& b : {SharedBatch(2, 2, 16, 0, 16, {5, 9, 33}, 31), SharedBatch(4, 2, 32, 0, 53, {1, 0, 64, 7}, 32),
-                                   SharedBatch(6, 2, 48, 40, 37, {30, 2, 2}, 33), SharedBatch(8, 1, 80, 0, 100, {3, 4, 5, 6, 7, 8, 9, 10, 11}, 34),
-                                   SharedBatch(2, 1, 24, 0, 32, {20, 30}, 35), SharedBatch(1, 1, 16, 0, 600, {20, 3, 4, 5}, 36)}) {
+      for (const SharedBatch& b :
+           {SharedBatch(2, 2, 16, 0, 16, {5, 9, 33}, 31), SharedBatch(4, 2, 32, 0, 53, {1, 0, 64, 7}, 32),
+            SharedBatch(6, 2, 48, 40, 37, {30, 2, 2}, 33), SharedBatch(8, 1, 80, 0, 100, {3, 4, 5, 6, 7, 8, 9, 10, 11}, 34),
+            SharedBatch(2, 1, 24, 0, 32, {20, 30}, 35), SharedBatch(1, 1, 16, 0, 600, {20, 3, 4, 5}, 36)}) {
         const Batch& batch = b.apart;
         const Output want = run_forward(pool, batch, {});
         std::vector<std::vector<int32_t>> tables;
@@ -376,13 +380,15 @@ TEST(attention_same_bits_whether_spans_share_pages) {
             if (position == 0 && i == 0) spans.push_back({row, whole, 0, tables[i].data()});
             if (position > 0) spans.push_back({row + position, 1, position, tables[i].data()});
           }
-          kv_append(pool, {batch.k(0, 0), batch.v(0, 0), batch.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(), stride, batch.K, batch.D});
-          attention_forward(pool, {batch.qkv.data(), batch.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(), stride,
-                                   out.o.data(), out.lse.data(), batch.H, batch.K, batch.D, batch.window, batch.scale()});
+          kv_append(pool, {batch.k(0, 0), batch.v(0, 0), batch.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(),
+                           stride, batch.K, batch.D});
+          attention_forward(pool, {batch.qkv.data(), batch.stride(), spans.data(), int64_t(spans.size()), keys.data(), values.data(),
+                                   stride, out.o.data(), out.lse.data(), batch.H, batch.K, batch.D, batch.window, batch.scale()});
         }
         int64_t row = 0;
         for (size_t i = 0; i < batch.lengths.size(); row += batch.lengths[i++]) {
-          const size_t from = size_t(row + (i == 0 ? 0 : whole)), to = size_t(row + batch.lengths[i]), o_width = size_t(batch.H * batch.D), heads = size_t(batch.H);
+          const size_t from = size_t(row + (i == 0 ? 0 : whole)), to = size_t(row + batch.lengths[i]), o_width = size_t(batch.H * batch.D),
+                       heads = size_t(batch.H);
           CHECK(std::memcmp(&out.o[from * o_width], &want.o[from * o_width], (to - from) * o_width * sizeof(float)) == 0);
           CHECK(std::memcmp(&out.lse[from * heads], &want.lse[from * heads], (to - from) * heads * sizeof(float)) == 0);
         }

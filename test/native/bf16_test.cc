@@ -38,8 +38,14 @@ Floats rounded(Floats values) {
 
 struct Inputs {
   explicit Inputs(Shape s)
-      : shape(s), x(random_floats(s.T * s.K, 1)), w(random_floats(s.N * s.K, 2)), dy(random_floats(s.T * s.N, 3)), bias(random_floats(s.N, 4)),
-        residual(random_floats(s.T * s.N, 5)), addend(random_floats(s.T * s.K, 6)), dw(random_floats(s.N * s.K, 7)) {}
+      : shape(s),
+        x(random_floats(s.T * s.K, 1)),
+        w(random_floats(s.N * s.K, 2)),
+        dy(random_floats(s.T * s.N, 3)),
+        bias(random_floats(s.N, 4)),
+        residual(random_floats(s.T * s.N, 5)),
+        addend(random_floats(s.T * s.K, 6)),
+        dw(random_floats(s.N * s.K, 7)) {}
   Shape shape;
   Floats x, w, dy, bias, residual, addend, dw;
 };
@@ -55,7 +61,8 @@ Results compute(Pool& pool, const Inputs& in, Precision precision) {
   const PackedBf16 packed_bf16(pool, in.w, N, K);
   const PackedWeight weight = precision == Precision::bf16 ? PackedWeight(packed_bf16.data) : PackedWeight(packed.data);
   linear_forward(pool, {in.x.data(), weight, in.bias.data(), in.residual.data(), out.y.data(), T, N, K});
-  linear_backward(pool, {in.dy.data(), in.x.data(), in.w.data(), in.addend.data(), out.dx.data(), out.dw.data(), nullptr, T, N, K, precision});
+  linear_backward(pool,
+                  {in.dy.data(), in.x.data(), in.w.data(), in.addend.data(), out.dx.data(), out.dw.data(), nullptr, T, N, K, precision});
   return out;
 }
 
@@ -157,7 +164,8 @@ TEST(bf16_products_do_not_depend_on_threads_or_rows) {
           const int64_t rows = std::min(step, T - t);
           Floats y(size_t(rows * N), kNan), dx(size_t(rows * K), kNan);
           linear_forward(three, {&in.x[size_t(t * K)], packed.data, in.bias.data(), &in.residual[size_t(t * N)], y.data(), rows, N, K});
-          linear_backward(three, {&in.dy[size_t(t * N)], nullptr, in.w.data(), &in.addend[size_t(t * K)], dx.data(), nullptr, nullptr, rows, N, K, Precision::bf16});
+          linear_backward(three, {&in.dy[size_t(t * N)], nullptr, in.w.data(), &in.addend[size_t(t * K)], dx.data(), nullptr, nullptr, rows,
+                                  N, K, Precision::bf16});
           CHECK(std::equal(y.begin(), y.end(), all.y.begin() + t * N));
           CHECK(std::equal(dx.begin(), dx.end(), all.dx.begin() + t * K));
         }
@@ -165,7 +173,8 @@ TEST(bf16_products_do_not_depend_on_threads_or_rows) {
       // The depth of dw is cut where a tile ends.
       Floats dw = in.dw;
       for (int64_t t = 0; t < T; t += 32)
-        linear_backward(three, {&in.dy[size_t(t * N)], &in.x[size_t(t * K)], nullptr, nullptr, nullptr, dw.data(), nullptr, std::min<int64_t>(32, T - t), N, K, Precision::bf16});
+        linear_backward(three, {&in.dy[size_t(t * N)], &in.x[size_t(t * K)], nullptr, nullptr, nullptr, dw.data(), nullptr,
+                                std::min<int64_t>(32, T - t), N, K, Precision::bf16});
       CHECK(same_bits(dw, all.dw));
     }
   });

@@ -19,7 +19,8 @@ struct Model {
   DecoderConfig config;
   Layout layout;
   std::vector<float> slab;
-  explicit Model(bool tied = true) : config(parse_config(kConfig + std::string(tied ? "true}" : "false}"), "config.json")), layout(make_layout(config)) {
+  explicit Model(bool tied = true)
+      : config(parse_config(kConfig + std::string(tied ? "true}" : "false}"), "config.json")), layout(make_layout(config)) {
     slab.resize(size_t(layout.size));
     initialise(config, layout, 7, slab.data());
   }
@@ -34,7 +35,8 @@ struct Loaded {
 Loaded load(const TemporaryFolder& folder, const Model& model, int threads = 2) {
   Pool pool(threads);
   Loaded out{std::vector<float>(size_t(model.layout.size)), {}};
-  out.dtypes = load_weights(Checkpoint(folder.path.string()), model.config, model.layout, pool, {Dtype::f32, reinterpret_cast<std::byte*>(out.slab.data())});
+  out.dtypes = load_weights(Checkpoint(folder.path.string()), model.config, model.layout, pool,
+                            {Dtype::f32, reinterpret_cast<std::byte*>(out.slab.data())});
   return out;
 }
 
@@ -44,7 +46,8 @@ TEST(checkpoint_round_trip) {
   const Model model;
   for (const int threads : {1, 2, 5}) {
     TemporaryFolder folder;
-    CHECK((save_weights(folder.file("model.safetensors"), model.layout, model.slab.data(), model.as(Dtype::f32)) == std::vector<std::string>{"model.safetensors"}));
+    CHECK((save_weights(folder.file("model.safetensors"), model.layout, model.slab.data(), model.as(Dtype::f32)) ==
+           std::vector<std::string>{"model.safetensors"}));
     const Loaded loaded = load(folder, model, threads);
     CHECK(loaded.slab == model.slab);
     CHECK(loaded.dtypes == model.as(Dtype::f32).dtypes);
@@ -80,8 +83,10 @@ TEST(checkpoint_other_targets) {
   save_weights(folder.file("model.safetensors"), model.layout, model.slab.data(), model.as(Dtype::f32));
   Pool pool(2);
   std::vector<uint16_t> narrow(size_t(model.layout.size)), expected(narrow.size());
-  load_weights(Checkpoint(folder.path.string()), model.config, model.layout, pool, {Dtype::bf16, reinterpret_cast<std::byte*>(narrow.data())});
-  CHECK(convert(Dtype::f32, reinterpret_cast<const std::byte*>(model.slab.data()), Dtype::bf16, reinterpret_cast<std::byte*>(expected.data()), model.layout.size));
+  load_weights(Checkpoint(folder.path.string()), model.config, model.layout, pool,
+               {Dtype::bf16, reinterpret_cast<std::byte*>(narrow.data())});
+  CHECK(convert(Dtype::f32, reinterpret_cast<const std::byte*>(model.slab.data()), Dtype::bf16,
+                reinterpret_cast<std::byte*>(expected.data()), model.layout.size));
   CHECK(narrow == expected);
 }
 
@@ -107,8 +112,10 @@ TEST(checkpoint_shards) {
   const Loaded loaded = load(folder, model);
   std::vector<float> rounded(model.slab.size());
   std::vector<uint16_t> narrow(rounded.size());
-  convert(Dtype::f32, reinterpret_cast<const std::byte*>(model.slab.data()), Dtype::bf16, reinterpret_cast<std::byte*>(narrow.data()), model.layout.size);
-  convert(Dtype::bf16, reinterpret_cast<const std::byte*>(narrow.data()), Dtype::f32, reinterpret_cast<std::byte*>(rounded.data()), model.layout.size);
+  convert(Dtype::f32, reinterpret_cast<const std::byte*>(model.slab.data()), Dtype::bf16, reinterpret_cast<std::byte*>(narrow.data()),
+          model.layout.size);
+  convert(Dtype::bf16, reinterpret_cast<const std::byte*>(narrow.data()), Dtype::f32, reinterpret_cast<std::byte*>(rounded.data()),
+          model.layout.size);
   CHECK(loaded.slab == rounded);
 }
 
@@ -119,7 +126,8 @@ TEST(checkpoint_shards_all_or_nothing) {
   model.slab[size_t(model.layout.find("lm_head.weight").offset)] = 1e6f;
   SaveSettings settings = model.as(Dtype::f16);
   settings.max_shard_bytes = 10'000;
-  CHECK_THROWS(save_weights(folder.file("model.safetensors"), model.layout, model.slab.data(), settings), "\"lm_head.weight\" has a number that F16 cannot hold");
+  CHECK_THROWS(save_weights(folder.file("model.safetensors"), model.layout, model.slab.data(), settings),
+               "\"lm_head.weight\" has a number that F16 cannot hold");
   CHECK(folder.count() == 0);
 }
 
@@ -147,9 +155,8 @@ TEST(checkpoint_refuses) {
     change(folder);
     CHECK_THROWS(load(folder, model), message);
   };
-  const auto write = [](const TemporaryFolder& folder, const std::string& name, std::vector<TensorSource> tensors, std::map<std::string, std::string> metadata = {}) {
-    write_safetensors(folder.file(name), tensors, metadata);
-  };
+  const auto write = [](const TemporaryFolder& folder, const std::string& name, std::vector<TensorSource> tensors,
+                        std::map<std::string, std::string> metadata = {}) { write_safetensors(folder.file(name), tensors, metadata); };
   std::vector<float> zeros(1 << 16);
   const std::string norm = "model.norm.weight";
   refuses("found neither model.safetensors nor", [](const auto& f) { std::filesystem::remove(f.file("model.safetensors")); });
@@ -157,7 +164,9 @@ TEST(checkpoint_refuses) {
     std::filesystem::remove(f.file("model.safetensors"));
     f.write("pytorch_model.bin", "PK");
   });
-  refuses("has no tensor \"model.embed_tokens.weight\"", [&](const auto& f) { write(f, "model.safetensors", {{norm, {32}, zeros.data()}}); });
+  refuses("has no tensor \"model.embed_tokens.weight\"", [&](const auto& f) {
+    write(f, "model.safetensors", {{norm, {32}, zeros.data()}});
+  });
   refuses("__metadata__.source_dtype is not a type: F7", [&](const auto& f) {
     std::vector<TensorSource> all;
     for (const Parameter& p : model.layout.parameters) all.push_back({p.name, p.shape, model.slab.data() + p.offset});

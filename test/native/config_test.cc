@@ -76,8 +76,10 @@ TEST(config_sliding_layers) {
 
 TEST(config_rope_both_generations) {
   const std::string llama3 = "\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":128";
-  const DecoderConfig older = parse("\"rope_theta\":50000.0,\"torch_dtype\":\"float32\",\"rope_scaling\":{\"rope_type\":\"llama3\"," + llama3 + "}");
-  const DecoderConfig newer = parse("\"dtype\":\"float32\",\"rope_parameters\":{\"rope_theta\":50000.0,\"rope_type\":\"llama3\"," + llama3 + "}");
+  const DecoderConfig older = parse("\"rope_theta\":50000.0,\"torch_dtype\":\"float32\",\"rope_scaling\":{\"rope_type\":\"llama3\"," +
+                                    llama3 + "}");
+  const DecoderConfig newer = parse("\"dtype\":\"float32\",\"rope_parameters\":{\"rope_theta\":50000.0,\"rope_type\":\"llama3\"," + llama3 +
+                                    "}");
   for (const auto& c : {older, newer}) {
     CHECK(c.rope.theta == 50000.0 && c.rope.kind == RopeConfig::Kind::llama3 && c.rope.factor == 8);
     CHECK(c.rope.low_freq_factor == 1 && c.rope.high_freq_factor == 4 && c.rope.original_max_position == 128);
@@ -88,11 +90,13 @@ TEST(config_rope_both_generations) {
   for (const char* key : {"dtype", "torch_dtype"}) CHECK(written.find(key)->string == "bfloat16");
   CHECK(written.find("rope_theta")->number == 50000.0 && written.find("rope_parameters")->find("rope_theta")->number == 50000.0);
   for (const char* key : {"rope_scaling", "rope_parameters"})
-    CHECK(written.find(key)->find("rope_type")->string == "llama3" && written.find(key)->find("original_max_position_embeddings")->integer == 128);
+    CHECK(written.find(key)->find("rope_type")->string == "llama3" &&
+          written.find(key)->find("original_max_position_embeddings")->integer == 128);
   CHECK(parse_config(older.json, "again").json == older.json);
   CHECK(parse("\"rope_theta\":1e6,\"rope_parameters\":{\"rope_type\":\"default\"}").rope.theta == 1e6);
   CHECK_THROWS(parse("\"rope_theta\":1e6,\"rope_parameters\":{\"rope_theta\":1e4}"), "rope_theta contradicts");
-  CHECK_THROWS(parse("\"rope_scaling\":{\"rope_type\":\"llama3\"," + llama3 + "},\"rope_parameters\":{\"rope_type\":\"default\"}"), "rope_scaling contradicts");
+  CHECK_THROWS(parse("\"rope_scaling\":{\"rope_type\":\"llama3\"," + llama3 + "},\"rope_parameters\":{\"rope_type\":\"default\"}"),
+               "rope_scaling contradicts");
   CHECK_THROWS(parse("\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}"), "rope_scaling.type \"linear\" is not supported");
   CHECK_THROWS(parse("\"rope_parameters\":{\"rope_theta\":1e4,\"rope_type\":\"yarn\"}"), "\"yarn\" is not supported");
   CHECK_THROWS(parse("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}"), "rope_scaling.low_freq_factor is missing");
@@ -101,17 +105,19 @@ TEST(config_rope_both_generations) {
 }
 
 TEST(config_refuses) {
-  for (const char* key : {"hidden_size", "intermediate_size", "vocab_size", "num_attention_heads", "num_hidden_layers", "max_position_embeddings",
-                          "model_type", "hidden_act"})
+  for (const char* key : {"hidden_size", "intermediate_size", "vocab_size", "num_attention_heads", "num_hidden_layers",
+                          "max_position_embeddings", "model_type", "hidden_act"})
     CHECK_THROWS(parse_config(with("", key), "some/config.json"), std::string("some/config.json: ") + key + " is missing");
   CHECK_THROWS(parse("\"model_type\":\"mamba\""), "supported are llama, qwen2, qwen3, mistral, gemma");
   CHECK_THROWS(parse("\"model_type\":\"qwen3_moe\""), "not supported");
   CHECK_THROWS(parse("\"model_type\":\"gemma2\""), "\"gemma2\" is not supported: it needs soft-capped logits");
   CHECK_THROWS(parse("\"model_type\":\"mixtral\""), "it needs a mixture of experts; supported are llama");
-  CHECK_THROWS(parse("\"architectures\":[\"LlamaForSequenceClassification\"]"), "architectures LlamaForSequenceClassification is not supported");
+  CHECK_THROWS(parse("\"architectures\":[\"LlamaForSequenceClassification\"]"),
+               "architectures LlamaForSequenceClassification is not supported");
   CHECK_THROWS(parse("\"architectures\":\"LlamaForCausalLM\""), "architectures must be a list");
   CHECK_THROWS(parse("\"text_config\":{}"), "a model of more than text (text_config)");
-  CHECK_THROWS(parse("\"layer_types\":[\"full_attention\",\"sliding_attention\"]"), "layer_types entry \"sliding_attention\" in a model of this type is not supported");
+  CHECK_THROWS(parse("\"layer_types\":[\"full_attention\",\"sliding_attention\"]"),
+               "layer_types entry \"sliding_attention\" in a model of this type is not supported");
   CHECK_THROWS(parse("\"max_position_embeddings\":2147483647"), "larger than in any model");
   CHECK_THROWS(parse("\"torch_dtype\":16"), "torch_dtype must be a string");
   CHECK_THROWS(parse("\"num_experts\":8"), "mixture of experts (num_experts)");

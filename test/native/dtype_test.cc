@@ -14,13 +14,15 @@ namespace {
 
 std::vector<float> widened(Dtype from, const std::vector<uint16_t>& bits) {
   std::vector<float> out(bits.size());
-  CHECK(convert(from, reinterpret_cast<const std::byte*>(bits.data()), Dtype::f32, reinterpret_cast<std::byte*>(out.data()), int64_t(bits.size())));
+  CHECK(convert(from, reinterpret_cast<const std::byte*>(bits.data()), Dtype::f32, reinterpret_cast<std::byte*>(out.data()),
+                int64_t(bits.size())));
   return out;
 }
 
 std::vector<uint16_t> narrowed(Dtype to, const std::vector<float>& values, bool fits = true) {
   std::vector<uint16_t> out(values.size());
-  CHECK(convert(Dtype::f32, reinterpret_cast<const std::byte*>(values.data()), to, reinterpret_cast<std::byte*>(out.data()), int64_t(values.size())) == fits);
+  CHECK(convert(Dtype::f32, reinterpret_cast<const std::byte*>(values.data()), to, reinterpret_cast<std::byte*>(out.data()),
+                int64_t(values.size())) == fits);
   return out;
 }
 
@@ -33,7 +35,8 @@ std::vector<uint16_t> every_pattern() {
 // The value of a 16-bit pattern from its definition: `bits` of fraction, the rest exponent.
 double value_of(uint16_t pattern, int bits) {
   const int bias = (1 << (14 - bits)) - 1, exponent = pattern >> bits & ((1 << (15 - bits)) - 1), fraction = pattern & ((1 << bits) - 1);
-  const double magnitude = exponent == 0 ? std::ldexp(fraction, 1 - bias - bits) : std::ldexp((1 << bits) + fraction, exponent - bias - bits);
+  const double magnitude = exponent == 0 ? std::ldexp(fraction, 1 - bias - bits)
+                                         : std::ldexp((1 << bits) + fraction, exponent - bias - bits);
   return pattern & 0x8000 ? -magnitude : magnitude;
 }
 
@@ -57,7 +60,8 @@ TEST(dtype_widening_is_exact) {
     size_t wrong = 0;
     for (size_t i = 0; i < all.size(); ++i) {
       const int largest = (1 << (15 - bits)) - 1;
-      if ((all[i] >> bits & largest) != largest) wrong += double(floats[i]) != value_of(all[i], bits) || std::signbit(floats[i]) != (all[i] >> 15);
+      if ((all[i] >> bits & largest) != largest)
+        wrong += double(floats[i]) != value_of(all[i], bits) || std::signbit(floats[i]) != (all[i] >> 15);
       else wrong += (all[i] & ((1 << bits) - 1)) == 0 ? !std::isinf(floats[i]) : !std::isnan(floats[i]);
     }
     CHECK(wrong == 0);

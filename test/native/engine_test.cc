@@ -48,7 +48,8 @@ TEST(engine_is_exact_whatever_the_schedule) {
     int64_t window;
     const char* targets;  // of a LoRA adapter
   };
-  for (const auto& [qk_norm, window, targets] : {Case{false, 0, ""}, {true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 8, R"(["v_proj", "down_proj"])"}}) {
+  for (const auto& [qk_norm, window, targets] :
+       {Case{false, 0, ""}, {true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 8, R"(["v_proj", "down_proj"])"}}) {
     const Decoder decoder(small::config(qk_norm, window));
     Pool one(1);
     Policy policy(decoder.config, decoder.layout);
@@ -90,7 +91,8 @@ TEST(engine_is_exact_whatever_the_schedule) {
     for (int64_t budget : {1, 100, 4096}) {
       trainer.score(policy, view(want), 0.8f, budget, logprob.data(), entropy.data(), {});
       for (size_t r = 0; r < want.prompt_length.size(); ++r)
-        for (int32_t t = want.offsets[r] + want.prompt_length[r]; t < want.offsets[r + 1]; ++t) CHECK(logprob[size_t(t)] == want.logprob[size_t(t)]);
+        for (int32_t t = want.offsets[r] + want.prompt_length[r]; t < want.offsets[r + 1]; ++t)
+          CHECK(logprob[size_t(t)] == want.logprob[size_t(t)]);
     }
   }
 }
@@ -122,7 +124,8 @@ TEST(engine_is_exact_in_bfloat16) {
     for (int64_t budget : {1, 4096}) {
       trainer.score(policy, view(want), 0.8f, budget, logprob.data(), entropy.data(), {});
       for (size_t r = 0; r < want.prompt_length.size(); ++r)
-        for (int32_t t = want.offsets[r] + want.prompt_length[r]; t < want.offsets[r + 1]; ++t) CHECK(logprob[size_t(t)] == want.logprob[size_t(t)]);
+        for (int32_t t = want.offsets[r] + want.prompt_length[r]; t < want.offsets[r + 1]; ++t)
+          CHECK(logprob[size_t(t)] == want.logprob[size_t(t)]);
     }
   }
   force_bf16_unit(before);
@@ -212,7 +215,8 @@ void check_gradients_stay(const std::string& targets) {
   std::vector<uint8_t> bits((g.tokens.size() + 7) / 8);
   std::vector<float> advantage;
   for (int64_t r = 0; r < batch.B; ++r) {
-    for (int32_t t = g.offsets[size_t(r)] + g.prompt_length[size_t(r)]; t < g.offsets[size_t(r) + 1]; ++t) bits[size_t(t) / 8] |= uint8_t(1 << (t % 8));
+    for (int32_t t = g.offsets[size_t(r)] + g.prompt_length[size_t(r)]; t < g.offsets[size_t(r) + 1]; ++t)
+      bits[size_t(t) / 8] |= uint8_t(1 << (t % 8));
     advantage.push_back(float(r % 3) - 0.9f);
   }
   batch.loss_mask = {g.offsets.data(), bits.data(), 0};
@@ -388,7 +392,8 @@ TEST(engine_embeds_answers_like_a_pass_of_its_own) {
   RolloutBatch batch = view(without);
   std::vector<uint8_t> bits((without.tokens.size() + 7) / 8);
   for (int64_t r = 0; r < batch.B; ++r)
-    for (int32_t t = without.offsets[size_t(r)] + without.prompt_length[size_t(r)]; t < without.offsets[size_t(r) + 1]; ++t) bits[size_t(t) / 8] |= uint8_t(1 << (t % 8));
+    for (int32_t t = without.offsets[size_t(r)] + without.prompt_length[size_t(r)]; t < without.offsets[size_t(r) + 1]; ++t)
+      bits[size_t(t) / 8] |= uint8_t(1 << (t % 8));
   batch.loss_mask = {without.offsets.data(), bits.data(), 0};
   std::vector<float> want(size_t(batch.B * decoder.config.C));
   Trainer(decoder, pool).embed(policy, batch, 200, want.data(), {});

@@ -19,8 +19,32 @@ uint64_t Random::bits() {
 }
 
 int64_t edge(Random& random) {
-  static const std::vector<int64_t> edges{0, 1, 2, 3, 7, 8, 15, 16, 63, 64, 127, 128, 255, 256, 4095, 65535, 65536, INT32_MAX, int64_t{INT32_MAX} + 1,
-                                          UINT32_MAX, int64_t{1} << 32, int64_t{1} << 40, int64_t{1} << 53, int64_t{1} << 62, INT64_MAX, INT64_MIN};
+  static const std::vector<int64_t> edges{0,
+                                          1,
+                                          2,
+                                          3,
+                                          7,
+                                          8,
+                                          15,
+                                          16,
+                                          63,
+                                          64,
+                                          127,
+                                          128,
+                                          255,
+                                          256,
+                                          4095,
+                                          65535,
+                                          65536,
+                                          INT32_MAX,
+                                          int64_t{INT32_MAX} + 1,
+                                          UINT32_MAX,
+                                          int64_t{1} << 32,
+                                          int64_t{1} << 40,
+                                          int64_t{1} << 53,
+                                          int64_t{1} << 62,
+                                          INT64_MAX,
+                                          INT64_MIN};
   const int64_t value = random.of(edges);
   switch (random.below(4)) {
     case 0: return value == INT64_MIN ? value : -value;
@@ -31,9 +55,46 @@ int64_t edge(Random& random) {
 
 namespace {
 
-const std::vector<std::string> kWords{"{", "}", "[", "]", ",", ":", "\"", "\\", "null", "true", "false", "0", "-1", "1e999", "1e-999", "-0.0", "0.5", "18446744073709551615",
-                                      "9223372036854775808", "\\u0000", "\\ud800", "\\udc00", "\xff", "\xc0\x80", "\xed\xa0\x80", "F32", "BF16", "I64", "F8_E4M3",
-                                      "__metadata__", "data_offsets", "shape", "dtype", "[]", "{}", "\"\"", "\n", " ", std::string(1, '\0'), std::string(70, '[')};
+const std::vector<std::string> kWords{"{",
+                                      "}",
+                                      "[",
+                                      "]",
+                                      ",",
+                                      ":",
+                                      "\"",
+                                      "\\",
+                                      "null",
+                                      "true",
+                                      "false",
+                                      "0",
+                                      "-1",
+                                      "1e999",
+                                      "1e-999",
+                                      "-0.0",
+                                      "0.5",
+                                      "18446744073709551615",
+                                      "9223372036854775808",
+                                      "\\u0000",
+                                      "\\ud800",
+                                      "\\udc00",
+                                      "\xff",
+                                      "\xc0\x80",
+                                      "\xed\xa0\x80",
+                                      "F32",
+                                      "BF16",
+                                      "I64",
+                                      "F8_E4M3",
+                                      "__metadata__",
+                                      "data_offsets",
+                                      "shape",
+                                      "dtype",
+                                      "[]",
+                                      "{}",
+                                      "\"\"",
+                                      "\n",
+                                      " ",
+                                      std::string(1, '\0'),
+                                      std::string(70, '[')};
 
 void mutate_once(std::string& bytes, Random& random) {
   const size_t n = bytes.size(), at = random.below(n + 1), length = random.below(n - at + 1);
@@ -86,7 +147,8 @@ void tweak(Value& value, Random& random) {
   switch (value.kind) {
     case Kind::integer: {
       const uint64_t step = random.below(3);
-      value = exitrl::json::integer(random.chance(3) ? edge(random) : int64_t(uint64_t(value.integer) + (random.chance(2) ? step : 0 - step)));
+      value = exitrl::json::integer(random.chance(3) ? edge(random)
+                                                     : int64_t(uint64_t(value.integer) + (random.chance(2) ? step : 0 - step)));
       break;
     }
     case Kind::real: value = exitrl::json::real(random.chance(2) ? -value.number : value.number * double(random.below(1000))); break;
@@ -152,7 +214,8 @@ void run(const char* target, uint64_t stream, const std::function<bool(Random&)>
   }
   std::printf("fuzz %s: %lld inputs, %lld taken, %lld refused\n", target, static_cast<long long>(count), static_cast<long long>(taken),
               static_cast<long long>(count - taken));
-  if (count >= 1000 && (taken * 100 < count || taken == count)) check::failed(__FILE__, __LINE__, std::string(target) + ": the mutations say nothing");
+  if (count >= 1000 && (taken * 100 < count || taken == count))
+    check::failed(__FILE__, __LINE__, std::string(target) + ": the mutations say nothing");
 }
 
 }  // namespace fuzz

@@ -128,7 +128,8 @@ TEST(fuzz_arrow) {
     build(column, description, memory, random);
     column.validate();
     sink = sink + touch(column);
-    for (const auto& [what, targets] : {std::pair{BatchUse::update, Targets::loss_mask}, std::pair{BatchUse::score, Targets::all}, std::pair{BatchUse::embed, Targets::none}}) {
+    for (const auto& [what, targets] : {std::pair{BatchUse::update, Targets::loss_mask}, std::pair{BatchUse::score, Targets::all},
+                                        std::pair{BatchUse::embed, Targets::none}}) {
       try {
         sink = sink + use(column, what, targets);
       } catch (const Error&) {  // a column, but no batch for this

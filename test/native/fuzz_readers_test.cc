@@ -68,7 +68,8 @@ TEST(fuzz_json) {
     const std::string text = changed_json(random.of(seeds), random);
     const json::Value value = json::parse(text, "x");
     const std::string written = json::dump(value);
-    if (json::dump(json::parse(written, "written")) != written) throw std::runtime_error("what is written does not read the same: " + written);
+    if (json::dump(json::parse(written, "written")) != written)
+      throw std::runtime_error("what is written does not read the same: " + written);
     return true;
   });
 }

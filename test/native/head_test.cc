@@ -89,11 +89,13 @@ TEST(head_matches_double) {
     const auto run = [&](Pool& pool) {
       const Packed packed(packer, w, k.V, k.C);
       Floats logits(kHeadChunk * k.V), logprob(k.R, NAN), entropy(k.R, NAN), dl(k.R, NAN), de(k.R, NAN), dh(k.R * k.C), dw = dw0;
-      head_forward(pool, {h.data(), packed.data, targets.data(), logprob.data(), entropy.data(), logits.data(), k.R, k.C, k.V, k.temperature});
+      head_forward(pool,
+                   {h.data(), packed.data, targets.data(), logprob.data(), entropy.data(), logits.data(), k.R, k.C, k.V, k.temperature});
       const Floats logprob0 = logprob, entropy0 = entropy;
       int64_t next = 0;
-      head_fused(pool, {h.data(), packed.data, w.data(), targets.data(), logprob.data(), entropy.data(), dl.data(), k.entropy ? de.data() : nullptr,
-                        dh.data(), dw.data(), logits.data(), k.R, k.C, k.V, k.temperature, [&](int64_t begin, int64_t end) {
+      head_fused(pool, {h.data(), packed.data, w.data(), targets.data(), logprob.data(), entropy.data(), dl.data(),
+                        k.entropy ? de.data() : nullptr, dh.data(), dw.data(), logits.data(), k.R, k.C, k.V, k.temperature,
+                        [&](int64_t begin, int64_t end) {
                           CHECK(begin == next && end > begin);
                           next = end;
                           std::copy(dlogprob.begin() + begin, dlogprob.begin() + end, dl.begin() + begin);

@@ -16,7 +16,8 @@ TEST(json_round_trip) {
                            "-9223372036854775808", "1.5", "1e-05", "\"\\\"\\\\\"", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""})
     CHECK(round_trip(text) == text);
   CHECK(round_trip(" { \"a\" : 1 ,\n\t\"b\" : [ ] } ") == "{\"a\":1,\"b\":[]}");
-  for (const char* text : {"100.0", "1000000.0", "1e-05", "0.0001", "-0.0", "123456789012345.6", "1e+16", "1.7976931348623157e+308"}) CHECK(round_trip(text) == text);
+  for (const char* text : {"100.0", "1000000.0", "1e-05", "0.0001", "-0.0", "123456789012345.6", "1e+16", "1.7976931348623157e+308"})
+    CHECK(round_trip(text) == text);
   CHECK(json::dump(json::parse("{\"a\":[1],\"b\":{}}", "t"), 2) == "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}");
 }
 

@@ -69,14 +69,20 @@ void run(Pool& pool, const Inputs& in, int64_t begin, int64_t end, Results& out)
     packed.emplace_back(pool, in.b[i], columns[i].N, R);
     targets.push_back({columns[i].from, columns[i].N, in.b[i].data(), packed.back().data, out.db[i].data()});
   }
-  lora_forward(pool, {&in.x[size_t(begin * K)], a.data, targets, &out.u[size_t(begin * ranks)], &out.y[size_t(begin * width)], end - begin, K, R, width, kScale});
+  lora_forward(pool, {&in.x[size_t(begin * K)], a.data, targets, &out.u[size_t(begin * ranks)], &out.y[size_t(begin * width)], end - begin,
+                      K, R, width, kScale});
   lora_backward(pool, {&in.dy[size_t(begin * width)], &out.u[size_t(begin * ranks)], in.a.data(), targets, &out.du[size_t(begin * ranks)],
                        &out.dx[size_t(begin * K)], end - begin, K, R, width, kScale});
   lora_backward_a(pool, {&out.du[size_t(begin * ranks)], &in.x[size_t(begin * K)], out.da.data(), end - begin, K, ranks});
 }
 
 Results fresh(const Inputs& in) {
-  return {Floats(size_t(in.shape.T * in.columns()), check::kNan), in.y, Floats(size_t(in.shape.T * in.columns()), check::kNan), in.dx, in.da, in.db};
+  return {Floats(size_t(in.shape.T * in.columns()), check::kNan),
+          in.y,
+          Floats(size_t(in.shape.T * in.columns()), check::kNan),
+          in.dx,
+          in.da,
+          in.db};
 }
 
 Results compute(Pool& pool, const Inputs& in) {

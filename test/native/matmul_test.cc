@@ -232,7 +232,8 @@ TEST(matmul_rows_may_lie_apart) {
       Floats y = spread(in.residual, T, N, n_width, n_from), dx = spread(in.addend, T, K, k_width, k_from), dw = in.dw, dbias = in.dbias;
       const Floats x = spread(in.x, T, K, k_width, k_from), dy = spread(in.dy, T, N, n_width, n_from);
       linear_forward(pool, {&x[k_from], packed.data, in.bias.data(), &y[n_from], &y[n_from], T, N, K, k_width, n_width});
-      linear_backward(pool, {&dy[n_from], &x[k_from], in.w.data(), &dx[k_from], &dx[k_from], dw.data(), dbias.data(), T, N, K, Precision::f32, n_width, k_width, k_width});
+      linear_backward(pool, {&dy[n_from], &x[k_from], in.w.data(), &dx[k_from], &dx[k_from], dw.data(), dbias.data(), T, N, K,
+                             Precision::f32, n_width, k_width, k_width});
       CHECK(same_bits(y, spread(dense.y, T, N, n_width, n_from)));
       CHECK(same_bits(dx, spread(dense.dx, T, K, k_width, k_from)));
       CHECK(same_bits(dw, dense.dw));

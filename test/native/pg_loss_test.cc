@@ -25,7 +25,8 @@ struct Data {
     dlogprob.assign(12, NAN), dentropy.assign(12, NAN);
   }
   PgTokens tokens() {
-    return {cu.data(), 3, logprob.data(), entropy.data(), old.data(), ref.data(), behaviour.data(), advantage.data(), dlogprob.data(), dentropy.data()};
+    return {cu.data(),      3, logprob.data(), entropy.data(), old.data(), ref.data(), behaviour.data(), advantage.data(), dlogprob.data(),
+            dentropy.data()};
   }
 };
 

@@ -66,11 +66,13 @@ TEST(rmsnorm_matches_double) {
 
 TEST(rmsnorm_in_place_and_in_pieces) {
   const int64_t T = 41, heads = 2, C = 50, stride = heads * C;
-  const Floats x = random_floats(T * stride, 1), w = random_floats(C, 2), dy = random_floats(T * stride, 3), add = random_floats(T * stride, 4);
+  const Floats x = random_floats(T * stride, 1), w = random_floats(C, 2), dy = random_floats(T * stride, 3),
+               add = random_floats(T * stride, 4);
   Pool pool(2);
   Floats y(x.size()), rstd(T * heads), dx(x.size()), dw(C, 0.5f);
   rmsnorm_forward(pool, {x.data(), w.data(), y.data(), rstd.data(), T, heads, C, stride, stride, 1e-6f, 0});
-  rmsnorm_backward(pool, {dy.data(), x.data(), w.data(), rstd.data(), add.data(), dx.data(), dw.data(), T, heads, C, stride, stride, stride, 0});
+  rmsnorm_backward(pool,
+                   {dy.data(), x.data(), w.data(), rstd.data(), add.data(), dx.data(), dw.data(), T, heads, C, stride, stride, stride, 0});
 
   Floats same = x;
   rmsnorm_forward(pool, {same.data(), w.data(), same.data(), nullptr, T, heads, C, stride, stride, 1e-6f, 0});
@@ -82,7 +84,8 @@ TEST(rmsnorm_in_place_and_in_pieces) {
     rmsnorm_backward(pool, {onto_dy.data() + at, x.data() + at, w.data(), rstd.data() + begin * heads, add.data() + at, onto_dy.data() + at,
                             dw_pieces.data(), n, heads, C, stride, stride, stride, 0});
   }
-  rmsnorm_backward(pool, {dy.data(), x.data(), w.data(), rstd.data(), onto_addend.data(), onto_addend.data(), dw2.data(), T, heads, C, stride, stride, stride, 0});
+  rmsnorm_backward(pool, {dy.data(), x.data(), w.data(), rstd.data(), onto_addend.data(), onto_addend.data(), dw2.data(), T, heads, C,
+                          stride, stride, stride, 0});
   CHECK(same_bits(onto_dy, dx));
   CHECK(same_bits(onto_addend, dx));
   CHECK(same_bits(dw_pieces, dw));
@@ -128,7 +131,12 @@ TEST(rope_rotates_pairs) {
 
 TEST(rope_llama3_scaling) {
   RopeConfig plain{.theta = 500000.0};
-  RopeConfig scaled{.kind = RopeConfig::Kind::llama3, .theta = 500000.0, .factor = 8, .low_freq_factor = 1, .high_freq_factor = 4, .original_max_position = 8192};
+  RopeConfig scaled{.kind = RopeConfig::Kind::llama3,
+                    .theta = 500000.0,
+                    .factor = 8,
+                    .low_freq_factor = 1,
+                    .high_freq_factor = 4,
+                    .original_max_position = 8192};
   const auto a = rope_inverse_frequencies(plain, 128), b = rope_inverse_frequencies(scaled, 128);
   int kept = 0, slowed = 0, blended = 0;
   for (size_t i = 0; i < a.size(); ++i) {

@@ -32,7 +32,8 @@ std::string bytes(std::initializer_list<T> values) {
 TEST(safetensors_round_trip) {
   TemporaryFolder folder;
   const std::vector<float> a{1, -2, 3.5f, 0, 1e-40f, 6}, b{7};
-  write_safetensors(folder.file("x.safetensors"), {{"a", {2, 3}, a.data()}, {"b \"quoted\"", {}, b.data()}, {"none", {0, 4}, nullptr}}, {{"step", "3"}});
+  write_safetensors(folder.file("x.safetensors"), {{"a", {2, 3}, a.data()}, {"b \"quoted\"", {}, b.data()}, {"none", {0, 4}, nullptr}},
+                    {{"step", "3"}});
   const SafetensorsFile file(folder.file("x.safetensors"));
   CHECK(file.tensors().size() == 3);
   CHECK(file.metadata().at("step") == "3");
@@ -149,7 +150,8 @@ TEST(safetensors_cut_short_while_open) {
 // Every truncation and every flipped byte of a small file: an error or a file, never a crash (see npm run sanitize).
 TEST(safetensors_survives_damage) {
   TemporaryFolder folder;
-  const std::string good = file_text("{" + entry("x", "F32", "[2]", "[0,8]") + "," + entry("y", "BF16", "[2]", "[8,12]") + "}", std::string(12, 'a'));
+  const std::string good = file_text("{" + entry("x", "F32", "[2]", "[0,8]") + "," + entry("y", "BF16", "[2]", "[8,12]") + "}",
+                                     std::string(12, 'a'));
   const auto open = [&](const std::string& content) {
     const std::string path = folder.write("d", content);
     try {

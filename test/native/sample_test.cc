@@ -108,7 +108,8 @@ TEST(unfiltered_sampling_reports_the_trainers_bits) {
 TEST(sampling_follows_the_distribution) {
   const int64_t V = 700;
   Floats logits = random_floats(V, 3, 4.0f);
-  for (const auto& s : {SamplingSettings{}, SamplingSettings{.temperature = 0.8f, .top_k = 50, .top_p = 0.9f, .repetition_penalty = 1.5f}}) {
+  for (const auto& s :
+       {SamplingSettings{}, SamplingSettings{.temperature = 0.8f, .top_k = 50, .top_p = 0.9f, .repetition_penalty = 1.5f}}) {
     const std::vector<int32_t> context = {5, 600, 5};
     SampleScratch scratch;
     const auto p = plain(logits, s, context);
@@ -136,7 +137,8 @@ TEST(sampling_never_picks_what_has_no_probability) {
       Floats logits(V, -INFINITY);
       logits[only] = -50.0f;
       for (const double u : {0.0, 0.5, 1 - 0x1.0p-53, 1.0}) {
-        for (const auto& s : {SamplingSettings{}, SamplingSettings{.top_k = 4}, SamplingSettings{.top_p = 0.5f}, SamplingSettings{.min_p = 0.1f}}) {
+        for (const auto& s :
+             {SamplingSettings{}, SamplingSettings{.top_k = 4}, SamplingSettings{.top_p = 0.5f}, SamplingSettings{.min_p = 0.1f}}) {
           const auto t = sample_row(logits.data(), V, s, u, kNoContext, 0, scratch);
           CHECK(t.token == only && t.logprob == 0.0f);
         }
@@ -165,7 +167,8 @@ TEST(greedy_takes_the_lowest_best_id) {
 TEST(sampling_survives_bad_rows) {
   SampleScratch scratch;
   for (const float bad : {NAN, INFINITY}) {
-    for (const auto& s : {SamplingSettings{}, SamplingSettings{.temperature = 0.0f}, SamplingSettings{.temperature = 2.0f, .top_k = 3, .top_p = 0.5f}}) {
+    for (const auto& s :
+         {SamplingSettings{}, SamplingSettings{.temperature = 0.0f}, SamplingSettings{.temperature = 2.0f, .top_k = 3, .top_p = 0.5f}}) {
       Floats logits(40, 1.0f);
       logits[17] = bad;
       const auto t = sample_row(logits.data(), 40, s, 0.5, kNoContext, 0, scratch);

@@ -44,7 +44,8 @@ struct Adapted {
   Adapted(exitrl::Policy& policy, exitrl::Pool& pool, const exitrl::DecoderConfig& config, const std::string& targets, uint64_t seed) {
     if (targets.empty()) return;
     const std::string json = R"({"peft_type": "LORA", "r": 3, "lora_alpha": 4, "target_modules": )" + targets + "}";
-    adapter = std::make_unique<exitrl::Adapter>(exitrl::make_adapter_layout(config, exitrl::parse_adapter_config(json, "adapter_config.json")));
+    adapter = std::make_unique<exitrl::Adapter>(
+        exitrl::make_adapter_layout(config, exitrl::parse_adapter_config(json, "adapter_config.json")));
     randomise(*adapter, pool, seed);
     policy.adapter = adapter.get();
   }
@@ -57,7 +58,8 @@ struct Batch {
   std::vector<uint8_t> bits = std::vector<uint8_t>(4);
   std::vector<float> advantage = std::vector<float>(3, 1.0f);
   explicit Batch(int64_t V) {
-    for (int32_t t = 0; t < offsets.back(); ++t) tokens.push_back(int32_t(exitrl::philox(7, t < 20 ? uint64_t(t % 11) / 6 : 2, uint64_t(t % 11))[0] % uint32_t(V)));
+    for (int32_t t = 0; t < offsets.back(); ++t)
+      tokens.push_back(int32_t(exitrl::philox(7, t < 20 ? uint64_t(t % 11) / 6 : 2, uint64_t(t % 11))[0] % uint32_t(V)));
     for (int32_t t = 0; t < offsets.back(); ++t)
       if (t != 0 && t != 11 && t != 20) bits[size_t(t / 8)] |= uint8_t(1 << (t % 8));
   }

@@ -58,7 +58,8 @@ EXITRL_INLINE __m256 even_half(const uint16_t* p) {
 EXITRL_INLINE F16 even_bf16(const uint16_t* p) { return {even_half(p), even_half(p + 16)}; }
 EXITRL_INLINE F16 odd_bf16(const uint16_t* p) {
   const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(int(0xffff0000)));
-  return {_mm256_and_ps(mask, _mm256_loadu_ps(reinterpret_cast<const float*>(p))), _mm256_and_ps(mask, _mm256_loadu_ps(reinterpret_cast<const float*>(p + 16)))};
+  return {_mm256_and_ps(mask, _mm256_loadu_ps(reinterpret_cast<const float*>(p))),
+          _mm256_and_ps(mask, _mm256_loadu_ps(reinterpret_cast<const float*>(p + 16)))};
 }
 EXITRL_INLINE float fma1(float a, float b, float c) {
   return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(c)));

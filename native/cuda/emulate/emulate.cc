@@ -83,7 +83,8 @@ void do_copy(const Copy& copy) {
   std::string message = std::string(machine.name) + ": threads of a block wait at different places:";
   for (int t = 0; t < threads; ++t) {
     const Thread& thread = *machine.threads[size_t(t)];
-    const bool first = t == 0 || thread.state != machine.threads[size_t(t) - 1]->state || thread.waits_at != machine.threads[size_t(t) - 1]->waits_at;
+    const bool first = t == 0 || thread.state != machine.threads[size_t(t) - 1]->state ||
+                       thread.waits_at != machine.threads[size_t(t) - 1]->waits_at;
     if (first) message += " " + std::to_string(t) + ": " + (thread.state == Thread::State::ended ? "has ended" : thread.waits_at) + ";";
   }
   for (int t = 0; t < threads; ++t) machine.threads[size_t(t)]->state = Thread::State::ended;
@@ -93,7 +94,8 @@ void do_copy(const Copy& copy) {
 // Makes the threads [begin, end) go on if all of them wait at the same kind of place.
 bool release(int begin, int end, Thread::State state) {
   for (int t = begin; t < end; ++t)
-    if (here->threads[size_t(t)]->state != state || here->threads[size_t(t)]->waits_at != here->threads[size_t(begin)]->waits_at) return false;
+    if (here->threads[size_t(t)]->state != state || here->threads[size_t(t)]->waits_at != here->threads[size_t(begin)]->waits_at)
+      return false;
   for (int t = begin; t < end; ++t) here->threads[size_t(t)]->state = Thread::State::ready;
   return true;
 }
@@ -102,9 +104,11 @@ bool release(int begin, int end, Thread::State state) {
 void check_products(int threads) {
   for (int t = 0; t < threads; ++t) {
     const Products& own = here->threads[size_t(t)]->products;
-    if (own.any_left()) fail(ErrorCode::internal, std::string(here->name) + ": thread " + std::to_string(t) + " ended without waiting for its products");
+    if (own.any_left())
+      fail(ErrorCode::internal, std::string(here->name) + ": thread " + std::to_string(t) + " ended without waiting for its products");
     if (own.count() == here->threads[size_t(t / 128 * 128)]->products.count() && (own.count() == 0 || threads % 128 == 0)) continue;
-    fail(ErrorCode::internal, std::string(here->name) + ": a product that not all four warps of a warpgroup take part in (thread " + std::to_string(t) + ")");
+    fail(ErrorCode::internal,
+         std::string(here->name) + ": a product that not all four warps of a warpgroup take part in (thread " + std::to_string(t) + ")");
   }
 }
 
@@ -172,13 +176,16 @@ void launch(const char* name, std::function<void()> kernel, dim3 grid, int threa
     machine.recorded->push_back([=] { launch(name, kernel, grid, threads, shared_bytes); });
     return;
   }
-  if (threads <= 0 || threads % 32 != 0 || threads > 1024) fail(ErrorCode::internal, std::string(name) + ": blocks of " + std::to_string(threads) + " threads");
-  if (shared_bytes > (size_t{227} << 10)) fail(ErrorCode::internal, std::string(name) + " asks for " + std::to_string(shared_bytes) + " bytes of shared memory");
+  if (threads <= 0 || threads % 32 != 0 || threads > 1024)
+    fail(ErrorCode::internal, std::string(name) + ": blocks of " + std::to_string(threads) + " threads");
+  if (shared_bytes > (size_t{227} << 10))
+    fail(ErrorCode::internal, std::string(name) + " asks for " + std::to_string(shared_bytes) + " bytes of shared memory");
   while (machine.threads.size() < size_t(threads)) machine.threads.push_back(std::make_unique<Thread>());
   machine.slots.resize(std::max(machine.slots.size(), size_t(threads) * 2));
   // Exactly as many bytes as asked for: the address sanitizer sees what lies beyond.
   void* memory = nullptr;
-  if (shared_bytes > 0 && posix_memalign(&memory, 1024, shared_bytes) != 0) fail(ErrorCode::out_of_memory, "no memory for emulated shared memory");
+  if (shared_bytes > 0 && posix_memalign(&memory, 1024, shared_bytes) != 0)
+    fail(ErrorCode::out_of_memory, "no memory for emulated shared memory");
   here = &machine;
   machine.shared.reset(memory);
   machine.shared_bytes = shared_bytes;
@@ -218,13 +225,15 @@ void record(std::function<void()> work) {
 
 void* shared_memory(size_t bytes) {
   if (bytes > here->shared_bytes)
-    fail(ErrorCode::internal, std::string(here->name) + " uses " + std::to_string(bytes) + " bytes of shared memory, but asked for " + std::to_string(here->shared_bytes));
+    fail(ErrorCode::internal, std::string(here->name) + " uses " + std::to_string(bytes) + " bytes of shared memory, but asked for " +
+                                  std::to_string(here->shared_bytes));
   return here->shared.get();
 }
 
 uint32_t shared_address(const void* p) {
   const ptrdiff_t address = static_cast<const unsigned char*>(p) - static_cast<const unsigned char*>(here->shared.get());
-  if (address < 0 || size_t(address) >= here->shared_bytes) fail(ErrorCode::internal, std::string(here->name) + " takes the shared address of what is not in shared memory");
+  if (address < 0 || size_t(address) >= here->shared_bytes)
+    fail(ErrorCode::internal, std::string(here->name) + " takes the shared address of what is not in shared memory");
   return uint32_t(address);
 }
 
@@ -301,7 +310,8 @@ void multiply_later(float (*d)[4], int n, const uint32_t (&a)[4], uint64_t b, bo
     for (int p = 0; p < 4; ++p) {
       uint32_t registers[4];
       std::memcpy(registers, lanes.of(lane() / 4 * 4 + p), sizeof registers);
-      for (int k = 0; k < 4; ++k) product.a_rows[e][k / 2 * 8 + 2 * p + k % 2] = from_bf16(uint16_t(registers[e + k / 2 * 2] >> (k % 2 * 16)));
+      for (int k = 0; k < 4; ++k)
+        product.a_rows[e][k / 2 * 8 + 2 * p + k % 2] = from_bf16(uint16_t(registers[e + k / 2 * 2] >> (k % 2 * 16)));
     }
   current().products.give(product, shared_view(), here->current);
 }

@@ -18,16 +18,22 @@ struct Factor {
   const void* site;
 
   Factor(uint64_t bits, const SharedMemory& shared, const void* code)
-      : start(uint32_t(bits & 0x3fff) << 4), leading(uint32_t(bits >> 16 & 0x3fff) << 4), stride(uint32_t(bits >> 32 & 0x3fff) << 4), memory(shared),
+      : start(uint32_t(bits & 0x3fff) << 4),
+        leading(uint32_t(bits >> 16 & 0x3fff) << 4),
+        stride(uint32_t(bits >> 32 & 0x3fff) << 4),
+        memory(shared),
         site(code) {
     const bool swizzle128 = bits >> 62 == 1, offset = (bits >> 49 & 7) != 0;
     if (!swizzle128 || offset || stride != 1024)
-      fail(ErrorCode::internal, "a matrix descriptor that is not of 128-byte swizzle, from a multiple of 1024 bytes, eight rows 1024 bytes apart");
+      fail(ErrorCode::internal,
+           "a matrix descriptor that is not of 128-byte swizzle, from a multiple of 1024 bytes, eight rows 1024 bytes apart");
   }
   float at(uint32_t offset) const {
     uint32_t address = start + offset;
     address ^= (address >> 7 & 7) << 4;
-    if (address + 2 > memory.bytes) fail(ErrorCode::internal, "a matrix descriptor reaches byte " + std::to_string(address) + " of " + std::to_string(memory.bytes) + " of shared memory");
+    if (address + 2 > memory.bytes)
+      fail(ErrorCode::internal,
+           "a matrix descriptor reaches byte " + std::to_string(address) + " of " + std::to_string(memory.bytes) + " of shared memory");
     if (watcher) watcher->product_reads(memory.first + address, site);
     uint16_t number;
     std::memcpy(&number, memory.first + address, sizeof number);
@@ -36,7 +42,9 @@ struct Factor {
   // Number k of line i, where a line's numbers lie side by side.
   float in_line(int i, int k) const { return at(uint32_t(i / 8) * stride + uint32_t(i % 8) * 128 + uint32_t(k) * 2); }
   // Number k of column i, where numbers of the same k lie side by side.
-  float across(int i, int k) const { return at(uint32_t(i / 64) * leading + uint32_t(i % 64) * 2 + uint32_t(k / 8) * stride + uint32_t(k % 8) * 128); }
+  float across(int i, int k) const {
+    return at(uint32_t(i / 64) * leading + uint32_t(i % 64) * 2 + uint32_t(k / 8) * stride + uint32_t(k % 8) * 128);
+  }
 };
 
 // The thread's two rows of a, and columns 8 j + 2 (lane % 4) and the next of b: sums(j, column of d, a, column of b) for each.

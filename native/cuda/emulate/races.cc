@@ -197,8 +197,8 @@ void Races::report(uintptr_t address, const Access& before, const Access& now) {
   static constexpr const char* kDid[] = {
       "", "read", "wrote", "changed atomically", "copies asynchronously into", "copied asynchronously into"};
   const std::string where = is_shared(address) ? "shared memory + " + std::to_string(address - shared_) : "global memory";
-  found_ = std::string(kernel_) + ": race: " + who(now) + " " + kDoes[size_t(now.kind)] + " " + where + " (" + line_of(now.site) + ") that " +
-           who(before) + " " + kDid[size_t(before.kind)] + " (" + line_of(before.site) + "): " + what_is_missing(before, now);
+  found_ = std::string(kernel_) + ": race: " + who(now) + " " + kDoes[size_t(now.kind)] + " " + where + " (" + line_of(now.site) +
+           ") that " + who(before) + " " + kDid[size_t(before.kind)] + " (" + line_of(before.site) + "): " + what_is_missing(before, now);
 }
 
 }  // namespace

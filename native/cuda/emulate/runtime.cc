@@ -42,7 +42,8 @@ void fail_when_told(const char* kernel) {
   if (!text) return;
   const char* const colon = std::strchr(text, ':');
   if (!colon || std::strlen(kernel) != size_t(colon - text) || std::strncmp(kernel, text, size_t(colon - text)) != 0) return;
-  if (++launches == std::atoi(colon + 1)) throw DeviceLost(std::string(kernel) + ": cudaErrorIllegalAddress: an illegal memory access was encountered");
+  if (++launches == std::atoi(colon + 1))
+    throw DeviceLost(std::string(kernel) + ": cudaErrorIllegalAddress: an illegal memory access was encountered");
 }
 int32_t device_count() { return 1; }
 
@@ -66,7 +67,8 @@ void make_current(Instance&) {}
 
 void* allocate(Instance&, int64_t bytes) {
   if (bytes < 0 || used_bytes + bytes > memory_bytes())
-    fail(ErrorCode::out_of_memory, "the device has no " + std::to_string(bytes) + " bytes left: " + std::to_string(used_bytes) + " of " + std::to_string(memory_bytes()) + " are in use");
+    fail(ErrorCode::out_of_memory, "the device has no " + std::to_string(bytes) + " bytes left: " + std::to_string(used_bytes) + " of " +
+                                       std::to_string(memory_bytes()) + " are in use");
   auto* const p = static_cast<unsigned char*>(std::aligned_alloc(256, size_t(kHeader + (bytes + 255) / 256 * 256)));
   if (!p) fail(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(bytes) + " bytes");
   std::memcpy(p, &bytes, sizeof bytes);

@@ -18,8 +18,15 @@ struct AdamWShared {
   int64_t first_range;
 };
 __device__ __forceinline__ Factors factors(const device::AdamWStep& s, double clip) {
-  return {float(clip), float(1.0 - s.lr * s.weight_decay), float(s.eps), float(s.beta1), float(1.0 - s.beta1), float(s.beta2), float(1.0 - s.beta2),
-          float(s.lr / s.correction1), float(1.0 / sqrt(s.correction2))};
+  return {float(clip),
+          float(1.0 - s.lr * s.weight_decay),
+          float(s.eps),
+          float(s.beta1),
+          float(1.0 - s.beta1),
+          float(s.beta2),
+          float(1.0 - s.beta2),
+          float(s.lr / s.correction1),
+          float(1.0 / sqrt(s.correction2))};
 }
 
 // The CPU's order of operations, fused where it fuses.

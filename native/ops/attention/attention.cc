@@ -41,7 +41,9 @@ int64_t visible_keys(const AttentionSpan& span, int64_t window) {
 // A span joins if that saves reading pages. Returns how many, and how many pages they share.
 std::pair<int64_t, int64_t> spans_that_share(const AttentionForward& a, const AttentionSpan* spans, int64_t most) {
   // Every shared page must be complete and visible to all.
-  const auto complete = [&](const AttentionSpan& s) { return s.rows == 1 && (a.window == 0 || s.position < a.window) ? s.position / kLanes : 0; };
+  const auto complete = [&](const AttentionSpan& s) {
+    return s.rows == 1 && (a.window == 0 || s.position < a.window) ? s.position / kLanes : 0;
+  };
   int64_t shared = complete(spans[0]), longest = visible_keys(spans[0], a.window), count = 1;
   for (; count < most; ++count) {
     const int64_t limit = std::min(shared, complete(spans[count])), rows = (count + 1) * a.H / a.K;

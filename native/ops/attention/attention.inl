@@ -271,10 +271,12 @@ struct AttentionTile {
           // weight 0 (0 * NaN is NaN): such keys are added row by row.
           const int64_t common = first_key(m + height - 1), common_end = std::max(common, last_key(m) + 1);
           if (from < common)
-            for (int64_t i = m; i < m + height; ++i) accumulate_rows(i, 1, values, std::max(from, first_key(i)), std::min({to, common, last_key(i) + 1}));
+            for (int64_t i = m; i < m + height; ++i)
+              accumulate_rows(i, 1, values, std::max(from, first_key(i)), std::min({to, common, last_key(i) + 1}));
           accumulate_rows(m, height, values, std::max(from, common), std::min(to, common_end));
           if (to > common_end)
-            for (int64_t i = m; i < m + height; ++i) accumulate_rows(i, 1, values, std::max({from, common_end, first_key(i)}), std::min(to, last_key(i) + 1));
+            for (int64_t i = m; i < m + height; ++i)
+              accumulate_rows(i, 1, values, std::max({from, common_end, first_key(i)}), std::min(to, last_key(i) + 1));
         });
       });
     });

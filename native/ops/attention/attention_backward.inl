@@ -1,5 +1,6 @@
 // Gradient of attention for one family of sequences and one kv head. Query tiles of every head of the group are taken in
-// order, first those of the shared rows, then those of each continuation, each against blocks of keys (as FlashAttention-2, Dao, arXiv 2307.08691, but with dK and dV in scratch):
+// order, first those of the shared rows, then those of each continuation, each against blocks of keys (as
+// FlashAttention-2, Dao, arXiv 2307.08691, but with dK and dV in scratch):
 //
 //   P  = exp(Q K^T * scale - lse)      dV += P^T dO      dP = dO V^T
 //   dS = P * (dP - delta) * scale      dK += dS^T Q      dQ += dS K      delta = sum over d of dO * O

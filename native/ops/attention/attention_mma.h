@@ -150,9 +150,11 @@ __device__ __forceinline__ void multiply_both(float (&s)[N][4], const Panels<kRo
   static_assert(R == 8 * N);
   products_begin();
 #pragma unroll
-  for (int k = 0; k < D; k += 16) multiply_shared<R, Left::by_row, Right::by_column>(s, factor_of_rows(x, 0, k), factor_of_rows(y, 0, k), k > 0);
+  for (int k = 0; k < D; k += 16)
+    multiply_shared<R, Left::by_row, Right::by_column>(s, factor_of_rows(x, 0, k), factor_of_rows(y, 0, k), k > 0);
 #pragma unroll
-  for (int k = 0; k < D; k += 16) multiply_shared<R, Left::by_row, Right::by_column>(t, factor_of_rows(u, 0, k), factor_of_rows(v, 0, k), k > 0);
+  for (int k = 0; k < D; k += 16)
+    multiply_shared<R, Left::by_row, Right::by_column>(t, factor_of_rows(u, 0, k), factor_of_rows(v, 0, k), k > 0);
   products_commit();
   products_wait<0>();
   hold(s);

@@ -51,7 +51,8 @@ __global__ void __launch_bounds__(kThreads, 6) piece_kernel(device::EmbeddingBac
 // Block (x, y): token x of those in several pieces, columns 32 y ..
 __global__ void __launch_bounds__(kLongWarps * kWarp) long_kernel(device::EmbeddingBackward a) {
   const int begin = a.long_starts[blockIdx.x], end = a.long_starts[blockIdx.x + 1];
-  add_parts({a.partials, a.dw + a.ids[begin] * a.C, nullptr, a.C, a.C}, int64_t(blockIdx.y) * kWarp, begin, end, a.scale, shared<PartSums>());
+  add_parts({a.partials, a.dw + a.ids[begin] * a.C, nullptr, a.C, a.C}, int64_t(blockIdx.y) * kWarp, begin, end, a.scale,
+            shared<PartSums>());
 }
 
 }  // namespace
@@ -69,7 +70,8 @@ void embedding_backward(Context& context, const device::EmbeddingBackward& a) {
       launch(context, "embedding_backward", piece_kernel<T, width()>, dim3(a.P, ceil_div(n, threads)), threads, 0, a);
     });
   });
-  if (a.M > 0) launch(context, "embedding_backward_long", long_kernel, dim3(a.M, ceil_div(a.C, kWarp)), kLongWarps * kWarp, sizeof(PartSums), a);
+  if (a.M > 0)
+    launch(context, "embedding_backward_long", long_kernel, dim3(a.M, ceil_div(a.C, kWarp)), kLongWarps * kWarp, sizeof(PartSums), a);
 }
 
 }  // namespace exitrl::cuda

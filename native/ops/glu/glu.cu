@@ -85,8 +85,8 @@ void glu_forward(Context& context, const device::GluForward& a) {
     using T = decltype(tag);
     by_width<T>(a.F, [&](auto width) {
       by_activation(a.activation, [&](auto activation) {
-        launch(context, "glu_forward", forward_kernel<T, width(), activation()>, dim3(ceil_div(a.T * a.F, int64_t(kThreads) * width())), kThreads, 0,
-               static_cast<const T*>(a.gate_up), static_cast<T*>(a.y), a.T, a.F);
+        launch(context, "glu_forward", forward_kernel<T, width(), activation()>, dim3(ceil_div(a.T * a.F, int64_t(kThreads) * width())),
+               kThreads, 0, static_cast<const T*>(a.gate_up), static_cast<T*>(a.y), a.T, a.F);
       });
     });
   });
@@ -97,8 +97,9 @@ void glu_backward(Context& context, const device::GluBackward& a) {
     using T = decltype(tag);
     by_width<T>(a.F, [&](auto width) {
       by_activation(a.activation, [&](auto activation) {
-        launch(context, "glu_backward", backward_kernel<T, width(), activation()>, dim3(ceil_div(a.T * a.F, int64_t(kThreads) * width())), kThreads, 0,
-               static_cast<const T*>(a.dy), static_cast<const T*>(a.gate_up), static_cast<T*>(a.dgate_up), static_cast<T*>(a.y), a.T, a.F);
+        launch(context, "glu_backward", backward_kernel<T, width(), activation()>, dim3(ceil_div(a.T * a.F, int64_t(kThreads) * width())),
+               kThreads, 0, static_cast<const T*>(a.dy), static_cast<const T*>(a.gate_up), static_cast<T*>(a.dgate_up),
+               static_cast<T*>(a.y), a.T, a.F);
       });
     });
   });

@@ -19,7 +19,7 @@ struct HeadRows {
 };
 
 struct HeadGradient {
-  float* logits;           // (R, V) fp32 in, gradients by the unscaled logits out: rows of `precision` numbers, row stride gradient_stride()
+  float* logits;  // (R, V) fp32 in, gradients by the unscaled logits out: rows of `precision` numbers, row stride gradient_stride()
   const int32_t* targets;  // (R)
   const float* max;        // (R)
   const float* log_sum;    // (R)

@@ -42,7 +42,8 @@ void tile_product(int c, int a, int b) {
     for (int n = 0; n < 16; ++n) {
       float sum[2] = {0, 0};
       for (int k = 0; k < 16; ++k)
-        for (int j = 0; j < 2; ++j) sum[j] = flushed(std::fma(flushed(from_bf16(left[m][2 * k + j])), flushed(from_bf16(right[k][n][j])), sum[j]));
+        for (int j = 0; j < 2; ++j)
+          sum[j] = flushed(std::fma(flushed(from_bf16(left[m][2 * k + j])), flushed(from_bf16(right[k][n][j])), sum[j]));
       float& to = tiles_now.values[c][m][n];
       to = flushed(flushed(to) + flushed(sum[0] + sum[1]));
     }

@@ -22,7 +22,8 @@ EXITRL_AMX_TARGET static void pack_left(const float* a, int64_t lda, int64_t row
     uint16_t* const to = out + r / kSide * blocks * kTileNumbers + r % kSide * kDepth;
     for (int64_t k0 = 0; k0 < depth; k0 += kDepth) {
       uint16_t* const row = to + k0 / kDepth * kTileNumbers;
-      for (int64_t k = 0; k < std::min(kDepth, depth - k0); ++k) row[k] = to_bf16(left == LeftIs::rows ? a[r * lda + k0 + k] : a[(k0 + k) * lda + r]);
+      for (int64_t k = 0; k < std::min(kDepth, depth - k0); ++k)
+        row[k] = to_bf16(left == LeftIs::rows ? a[r * lda + k0 + k] : a[(k0 + k) * lda + r]);
     }
   }
 }
@@ -139,8 +140,9 @@ EXITRL_AMX_TARGET static void compute(const Product& g, Scratch& scratch) {
           const int64_t c0 = p * kSide, at = (r0 + r) * g.ldc + c0, partial_at = (r0 + r) * g.cols + c0;
           for (int i = 0; i < 2; ++i) {
             s.a[i] = a + (r / kSide + i) * blocks * kTileNumbers;
-            s.b[i] = right == RightIs::packed ? reinterpret_cast<const uint16_t*>(g.b) + ((p + i) * total_blocks + k0 / kDepth) * kTileNumbers
-                                              : b_own + (p + i) * blocks * kTileNumbers;
+            s.b[i] = right == RightIs::packed
+                         ? reinterpret_cast<const uint16_t*>(g.b) + ((p + i) * total_blocks + k0 / kDepth) * kTileNumbers
+                         : b_own + (p + i) * blocks * kTileNumbers;
           }
           s.blocks = blocks;
           s.rows = rows - r;

@@ -41,7 +41,9 @@ __global__ void __launch_bounds__(kNormThreads) norm_kernel(const double* partia
 }
 
 // a = 1 copies bit for bit, whatever the target holds.
-__device__ __forceinline__ float average(float a, float source, float target) { return a == 1.0f ? source : fmaf(a, source, (1.0f - a) * target); }
+__device__ __forceinline__ float average(float a, float source, float target) {
+  return a == 1.0f ? source : fmaf(a, source, (1.0f - a) * target);
+}
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) average_kernel(device::MovingAverage a) {
@@ -139,7 +141,9 @@ void gradient_norm(Context& context, const device::GradientNorm& a) {
 }
 
 void moving_average(Context& context, const device::MovingAverage& a) {
-  by_precision(a.precision, [&](auto tag) { launch(context, "moving_average", average_kernel<decltype(tag)>, dim3(unsigned(ceil_div(a.n, 4 * kThreads))), kThreads, 0, a); });
+  by_precision(a.precision, [&](auto tag) {
+    launch(context, "moving_average", average_kernel<decltype(tag)>, dim3(unsigned(ceil_div(a.n, 4 * kThreads))), kThreads, 0, a);
+  });
 }
 
 void convert(Context& context, const device::Convert& a) {
@@ -165,7 +169,10 @@ void scatter_rows(Context& context, const device::ScatterRows& a) {
 }
 
 void pool_rows(Context& context, const device::PoolRows& a) {
-  by_precision(a.precision, [&](auto tag) { launch(context, "pool_rows", pool_kernel<decltype(tag)>, dim3(unsigned(ceil_div(a.N, kThreads / kWarp)), unsigned(ceil_div(a.C, kWarp))), kThreads, 0, a); });
+  by_precision(a.precision, [&](auto tag) {
+    launch(context, "pool_rows", pool_kernel<decltype(tag)>,
+           dim3(unsigned(ceil_div(a.N, kThreads / kWarp)), unsigned(ceil_div(a.C, kWarp))), kThreads, 0, a);
+  });
 }
 
 }  // namespace exitrl::cuda

@@ -69,7 +69,8 @@ struct BackwardShared {
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads, 2) backward_kernel(device::RmsNormBackward a, int warps) {
   auto& s = shared<BackwardShared<N>>();
-  const int n = int(a.C / N), threads = warps * kWarp, at = int(threadIdx.x) % threads, own = int(threadIdx.x) / threads, at_once = kWarps / warps;
+  const int n = int(a.C / N), threads = warps * kWarp, at = int(threadIdx.x) % threads, own = int(threadIdx.x) / threads,
+            at_once = kWarps / warps;
   const int64_t first = int64_t(blockIdx.x) * device::kNormRows, end = min(a.T, first + device::kNormRows);
   float dw[kHeld][N] = {};
   int turn = 0;
@@ -123,7 +124,8 @@ __global__ void __launch_bounds__(kThreads, 2) backward_kernel(device::RmsNormBa
   for (int v = 0; v < kHeld; ++v) {
     if (at + v * threads >= n) continue;
 #pragma unroll
-    for (int i = 0; i < N; i += 4) store<4>(s.dw + own * a.C + (at + v * threads) * N + i, Vec<float, 4>{dw[v][i], dw[v][i + 1], dw[v][i + 2], dw[v][i + 3]});
+    for (int i = 0; i < N; i += 4)
+      store<4>(s.dw + own * a.C + (at + v * threads) * N + i, Vec<float, 4>{dw[v][i], dw[v][i + 1], dw[v][i + 2], dw[v][i + 3]});
   }
   __syncthreads();
   for (int c = int(threadIdx.x); c < int(a.C); c += kThreads) {
@@ -142,13 +144,15 @@ __global__ void __launch_bounds__(kThreads) wide_forward_kernel(device::RmsNormF
   for (int64_t c = threadIdx.x; c < a.C; c += kThreads) squares = fmaf(to_float(x[c]), to_float(x[c]), squares);
   const float rstd = 1.0f / sqrtf(row_sum(squares, kWarps, 0, shared<RowSums>()) / float(a.C) + a.eps);
   if (a.rstd && threadIdx.x == 0) a.rstd[blockIdx.x] = rstd;
-  for (int64_t c = threadIdx.x; c < a.C; c += kThreads) y[c] = from_float<T>(to_float(x[c]) * rstd * (to_float(static_cast<const T*>(a.w)[c]) + a.w_offset));
+  for (int64_t c = threadIdx.x; c < a.C; c += kThreads)
+    y[c] = from_float<T>(to_float(x[c]) * rstd * (to_float(static_cast<const T*>(a.w)[c]) + a.w_offset));
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) wide_backward_kernel(device::RmsNormBackward a) {
   const int64_t from = blockIdx.x * a.C;
-  const T *const dy = static_cast<const T*>(a.dy) + from, *const x = static_cast<const T*>(a.x) + from, *const w = static_cast<const T*>(a.w);
+  const T *const dy = static_cast<const T*>(a.dy) + from, *const x = static_cast<const T*>(a.x) + from,
+                 *const w = static_cast<const T*>(a.w);
   const T* const addend = static_cast<const T*>(a.addend);
   T* const dx = static_cast<T*>(a.dx) + from;
   const float rstd = a.rstd[blockIdx.x];
@@ -164,12 +168,14 @@ __global__ void __launch_bounds__(kThreads) wide_backward_kernel(device::RmsNorm
 // Block (x, y): rows kNormRows x .., columns 256 y ..; before dx overwrites dy.
 template <class T>
 __global__ void __launch_bounds__(kThreads) wide_dw_kernel(device::RmsNormBackward a) {
-  const int64_t c = int64_t(blockIdx.y) * kThreads + threadIdx.x, first = int64_t(blockIdx.x) * device::kNormRows, end = min(a.T, first + device::kNormRows);
+  const int64_t c = int64_t(blockIdx.y) * kThreads + threadIdx.x, first = int64_t(blockIdx.x) * device::kNormRows,
+                end = min(a.T, first + device::kNormRows);
   if (c >= a.C) return;
   float sum = 0;
 #pragma unroll 4
   for (int64_t row = first; row < end; ++row)
-    sum = fmaf(to_float(static_cast<const T*>(a.dy)[row * a.C + c]), to_float(static_cast<const T*>(a.x)[row * a.C + c]) * a.rstd[row], sum);
+    sum = fmaf(to_float(static_cast<const T*>(a.dy)[row * a.C + c]), to_float(static_cast<const T*>(a.x)[row * a.C + c]) * a.rstd[row],
+               sum);
   a.partials[blockIdx.x * a.C + c] = sum;
 }
 
@@ -188,7 +194,8 @@ void rmsnorm_forward(Context& context, const device::RmsNormForward& a) {
   by_precision(a.precision, [&](auto tag) {
     using T = decltype(tag);
     if (const int warps = warps_for<T>(a.C, aligned(a.x, a.w, a.y)))
-      launch(context, "rmsnorm_forward", forward_kernel<T, kVector<T>>, dim3(ceil_div(a.T, kWarps / warps)), kThreads, sizeof(RowSums), a, warps);
+      launch(context, "rmsnorm_forward", forward_kernel<T, kVector<T>>, dim3(ceil_div(a.T, kWarps / warps)), kThreads, sizeof(RowSums), a,
+             warps);
     else
       launch(context, "rmsnorm_forward_wide", wide_forward_kernel<T>, dim3(a.T), kThreads, sizeof(RowSums), a);
   });

@@ -269,7 +269,8 @@ __global__ void __launch_bounds__(kThreads) page_kernel(device::PageCopy a) {
 template <class T, class Body>
 void by_lanes(int64_t D, bool is_aligned, Body&& body) {
   constexpr int N = kVector<T>;
-  if (D % 2 != 0 || D > kWidest) fail(ErrorCode::invalid_argument, "rotary heads of width " + std::to_string(D) + ": even widths up to 256 are supported");
+  if (D % 2 != 0 || D > kWidest)
+    fail(ErrorCode::invalid_argument, "rotary heads of width " + std::to_string(D) + ": even widths up to 256 are supported");
   if (is_aligned && D % (2 * N) == 0) {
     int lanes = 1;
     while (lanes < D / 2 / N) lanes *= 2;
@@ -286,7 +287,8 @@ void qk_rope_forward(Context& context, const device::QkRopeForward& a) {
     const bool is_aligned = aligned(a.qkv, a.raw, a.q_norm, a.k_norm, a.cos, a.sin, a.keys, a.values) && a.page_stride % kVector<T> == 0;
     by_lanes<T>(a.D, is_aligned, [&](auto width, auto pairs, int lanes) {
       const int64_t heads = a.H + (a.slots ? 2 : 1) * a.K;
-      launch(context, "qk_rope_forward", forward_kernel<T, width(), pairs()>, dim3(unsigned(ceil_div(a.T * ((heads + 1) / 2), kThreads / lanes))), kThreads, 0, a, lanes);
+      launch(context, "qk_rope_forward", forward_kernel<T, width(), pairs()>,
+             dim3(unsigned(ceil_div(a.T * ((heads + 1) / 2), kThreads / lanes))), kThreads, 0, a, lanes);
     });
   });
 }
@@ -296,7 +298,8 @@ void qk_rope_backward(Context& context, const device::QkRopeBackward& a) {
   by_precision(a.precision, [&](auto tag) {
     using T = decltype(tag);
     by_lanes<T>(a.D, aligned(a.dqkv, a.raw, a.q_norm, a.k_norm, a.cos, a.sin), [&](auto width, auto pairs, int lanes) {
-      launch(context, "qk_rope_backward", backward_kernel<T, width(), pairs()>, dim3(unsigned(shares)), kThreads, sizeof(BackwardShared), a, lanes);
+      launch(context, "qk_rope_backward", backward_kernel<T, width(), pairs()>, dim3(unsigned(shares)), kThreads, sizeof(BackwardShared), a,
+             lanes);
     });
   });
   if (a.dq_norm) add_parts(context, "qk_rope_backward_norms", {a.partials, a.dq_norm, a.dk_norm, 2 * a.D, a.D}, shares);
@@ -306,7 +309,8 @@ void kv_append(Context& context, const device::KvAppend& a) {
   by_precision(a.precision, [&](auto tag) {
     using T = decltype(tag);
     by_width<T>(a.D % kVector<T> == 0 && aligned(a.qkv, a.keys, a.values), [&](auto width) {
-      launch(context, "kv_append", append_kernel<T, width()>, dim3(unsigned(ceil_div(a.R * 2 * a.K * a.D / width(), kThreads))), kThreads, 0, a);
+      launch(context, "kv_append", append_kernel<T, width()>, dim3(unsigned(ceil_div(a.R * 2 * a.K * a.D / width(), kThreads))), kThreads,
+             0, a);
     });
   });
 }
@@ -315,7 +319,8 @@ void page_copy(Context& context, const device::PageCopy& a) {
   by_precision(a.precision, [&](auto tag) {
     using T = decltype(tag);
     by_width<T>(a.page_stride % kVector<T> == 0 && a.layer_stride % kVector<T> == 0 && aligned(a.keys, a.values), [&](auto width) {
-      launch(context, "page_copy", page_kernel<T, width()>, dim3(unsigned(ceil_div(2 * a.R * a.page_stride / width(), kThreads)), unsigned(a.L)), kThreads, 0, a);
+      launch(context, "page_copy", page_kernel<T, width()>,
+             dim3(unsigned(ceil_div(2 * a.R * a.page_stride / width(), kThreads)), unsigned(a.L)), kThreads, 0, a);
     });
   });
 }

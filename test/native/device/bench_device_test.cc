@@ -16,8 +16,11 @@ TEST(device_benchmarks_run) {
     return device::run_bench(device, op, shape, Precision::bf16, 1);
   };
   CHECK(run("copy", {4096}).bytes == 8192);
-  for (const char* op : {"gemm_nt", "gemm_nn", "gemm_tn", "gemm_nt_fixed", "gemm_nn_fixed", "gemm_tn_fixed"}) CHECK(run(op, {8, 16, 24}).flops == 2 * 8 * 16 * 24);
-  for (const char* op : {"rmsnorm_forward", "rmsnorm_backward", "glu_forward", "glu_backward", "head_rows", "head_gradient", "sample", "sample_top_p"}) run(op, {5, 24});
+  for (const char* op : {"gemm_nt", "gemm_nn", "gemm_tn", "gemm_nt_fixed", "gemm_nn_fixed", "gemm_tn_fixed"})
+    CHECK(run(op, {8, 16, 24}).flops == 2 * 8 * 16 * 24);
+  for (const char* op :
+       {"rmsnorm_forward", "rmsnorm_backward", "glu_forward", "glu_backward", "head_rows", "head_gradient", "sample", "sample_top_p"})
+    run(op, {5, 24});
   for (const char* op : {"qk_rope_forward", "qk_rope_backward"}) run(op, {7, 2, 1, 16});
   for (const char* op : {"embedding_forward", "embedding_backward"}) run(op, {40, 8, 5});
   for (const char* op : {"attention_forward", "attention_backward"}) CHECK(run(op, {2, 20, 2, 1, 16}).flops > 0);

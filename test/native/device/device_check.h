@@ -33,7 +33,8 @@ class Numbers {
     for (size_t i = 0; i < values.size(); ++i) set(int64_t(i), values[i]);
   }
   // NaN.
-  Numbers(Precision precision, int64_t count) : precision_(precision), count_(count), bytes_(size_t(count) * (precision == Precision::bf16 ? 2 : 4)) {
+  Numbers(Precision precision, int64_t count)
+      : precision_(precision), count_(count), bytes_(size_t(count) * (precision == Precision::bf16 ? 2 : 4)) {
     // operator new: on a card it gives memory that the card sees.
     void* const memory = ::operator new(bytes_ + !bytes_, std::align_val_t{16});
     data_.reset(memory);
@@ -45,7 +46,8 @@ class Numbers {
     else static_cast<float*>(data())[i] = x;
   }
   float operator[](int64_t i) const {
-    return precision_ == Precision::bf16 ? exitrl::from_bf16(static_cast<const uint16_t*>(data_.get())[i]) : static_cast<const float*>(data_.get())[i];
+    return precision_ == Precision::bf16 ? exitrl::from_bf16(static_cast<const uint16_t*>(data_.get())[i])
+                                         : static_cast<const float*>(data_.get())[i];
   }
   Floats floats() const {
     Floats out;
@@ -97,8 +99,9 @@ inline void agree(const Floats& got, const std::vector<double>& want, double rel
     if (!(error <= worst)) worst = std::isnan(error) ? 1e300 : error, at = i;
   }
   if (worst > 1)
-    failed(__FILE__, __LINE__, what + ": number " + std::to_string(at) + " is " + std::to_string(got[at]) + ", expected " + std::to_string(want[at]) + ", " +
-                                   std::to_string(worst) + " times the tolerance");
+    failed(__FILE__, __LINE__,
+           what + ": number " + std::to_string(at) + " is " + std::to_string(got[at]) + ", expected " + std::to_string(want[at]) + ", " +
+               std::to_string(worst) + " times the tolerance");
 }
 // One rounding to the precision, with room for the arithmetic before it.
 inline double unit(Precision p) { return p == Precision::bf16 ? 0x1.0p-8 : 0x1.0p-22; }

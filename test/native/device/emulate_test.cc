@@ -31,7 +31,8 @@ TEST(emulated_barriers_and_shuffles) {
 }
 
 TEST(emulated_mma_is_a_matrix_product) {
-  const check::Floats a = check::rounded(Precision::bf16, check::random_floats(16 * 16, 1)), b = check::rounded(Precision::bf16, check::random_floats(16 * 8, 2));
+  const check::Floats a = check::rounded(Precision::bf16, check::random_floats(16 * 16, 1)),
+                      b = check::rounded(Precision::bf16, check::random_floats(16 * 8, 2));
   alignas(16) static uint16_t rows_a[16 * 16], rows_b[16 * 16];  // b as (16, 8), and 8 more columns that nobody reads
   for (int i = 0; i < 256; ++i) rows_a[i] = to_bf16(a[size_t(i)]);
   for (int k = 0; k < 16; ++k)
@@ -78,9 +79,17 @@ TEST(emulated_copies_arrive_when_waited_for) {
 }
 
 TEST(emulation_sees_mistakes) {
-  CHECK_THROWS(emulate::launch("split", [] { if (threadIdx.x < 7) __syncthreads(); }, dim3(1), 32, 0), "split: threads of a block wait at different places");
+  CHECK_THROWS(emulate::launch(
+                   "split",
+                   [] {
+                     if (threadIdx.x < 7) __syncthreads();
+                   },
+                   dim3(1), 32, 0),
+               "split: threads of a block wait at different places");
   CHECK_THROWS(emulate::launch("mixed", [] { if (threadIdx.x < 7) __syncthreads(); else __syncwarp(); }, dim3(1), 32, 0), "7: __syncwarp");
-  CHECK_THROWS(emulate::launch("greedy", [] { shared<Row>().at[0] = 1; }, dim3(1), 32, 8), "greedy uses 256 bytes of shared memory, but asked for 8");
+  CHECK_THROWS(emulate::launch(
+                   "greedy", [] { shared<Row>().at[0] = 1; }, dim3(1), 32, 8),
+               "greedy uses 256 bytes of shared memory, but asked for 8");
   CHECK_THROWS(emulate::launch("odd", [] {}, dim3(1), 48, 0), "blocks of 48 threads");
   const auto product = [](bool wait) {
     float d[4][4] = {};
@@ -89,10 +98,20 @@ TEST(emulation_sees_mistakes) {
     if (wait) products_wait<0>();
   };
   constexpr size_t kBytes = sizeof(Panels<64, 64>);
-  CHECK_THROWS(emulate::launch("hasty", [&] { product(false); }, dim3(1), 128, kBytes), "hasty: thread 0 ended without waiting for its products");
-  CHECK_THROWS(emulate::launch("lone", [&] { if (threadIdx.x < 64) product(true); }, dim3(1), 128, kBytes), "lone: a product that not all four warps");
+  CHECK_THROWS(emulate::launch(
+                   "hasty", [&] { product(false); }, dim3(1), 128, kBytes),
+               "hasty: thread 0 ended without waiting for its products");
+  CHECK_THROWS(emulate::launch(
+                   "lone",
+                   [&] {
+                     if (threadIdx.x < 64) product(true);
+                   },
+                   dim3(1), 128, kBytes),
+               "lone: a product that not all four warps");
   CHECK_THROWS(emulate::launch("small", [&] { product(true); }, dim3(1), 64, kBytes), "small: a product that not all four warps");
-  CHECK_THROWS(emulate::launch("outside", [&] { factor_at(nullptr, 16); }, dim3(1), 128, kBytes), "outside takes the shared address of what is not in shared memory");
+  CHECK_THROWS(emulate::launch(
+                   "outside", [&] { factor_at(nullptr, 16); }, dim3(1), 128, kBytes),
+               "outside takes the shared address of what is not in shared memory");
   // After a failure the next launch is well.
   int ran = 0;
   emulate::launch("next", [&] { ++ran; }, dim3(3), 64, 0);

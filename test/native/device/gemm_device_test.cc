@@ -85,18 +85,21 @@ TEST(device_gemm_agrees_with_double) {
   for (const Precision input : {Precision::f32, Precision::bf16})
     for (const Precision output : {Precision::f32, Precision::bf16})
       for (const GemmKind kind : kKinds)
-        for (const auto& [M, N, K, gap] : {std::array<int64_t, 4>{1, 1, 1, 0}, {3, 5, 7, 2}, {16, 40, 24, 8}, {17, 9, 72, 8}, {70, 33, 40, 8}, {5, 3, 0, 1}}) {
+        for (const auto& [M, N, K, gap] :
+             {std::array<int64_t, 4>{1, 1, 1, 0}, {3, 5, 7, 2}, {16, 40, 24, 8}, {17, 9, 72, 8}, {70, 33, 40, 8}, {5, 3, 0, 1}}) {
           Problem p(input, kind, M, N, K);
           p.bias = rounded(input, random_floats(N, 3));
           p.addend = rounded(output, random_floats(M * N, 4));
           p.alpha = 0.75f;
           const Floats got = in_both_orders([&] { return p.run(context_of(4), input, output, gap); });
-          const std::string what = std::string("gemm ") + name(kind) + " " + check::name(input) + " " + check::name(output) + " M=" + std::to_string(M);
+          const std::string what = std::string("gemm ") + name(kind) + " " + check::name(input) + " " + check::name(output) +
+                                   " M=" + std::to_string(M);
           agree(got, p.exact(), unit(output), slack(input, K), what);
           CHECK(same_bits(got, p.run(context_of(4), input, output, gap, true)));
           for (const bool with_bias : {true, false}) {  // cuBLASLt where it is
             if (!with_bias) p.bias.clear();
-            agree(p.run(context_of(4), input, output, gap, false, device::Order::any), p.exact(), unit(output), slack(input, K), what + " in any order");
+            agree(p.run(context_of(4), input, output, gap, false, device::Order::any), p.exact(), unit(output), slack(input, K),
+                  what + " in any order");
           }
         }
   Problem empty(Precision::bf16, GemmKind::nt, 0, 8, 8);
@@ -114,7 +117,9 @@ TEST(device_gemm_gives_every_row_the_same_bits) {
 #endif
       p.bias = rounded(input, random_floats(p.N, 3));
       p.addend = random_floats(p.M * p.N, 4);
-      const auto run = [&](const Problem& q, int multiprocessors, int64_t gap) { return q.run(context_of(multiprocessors), input, Precision::f32, gap); };
+      const auto run = [&](const Problem& q, int multiprocessors, int64_t gap) {
+        return q.run(context_of(multiprocessors), input, Precision::f32, gap);
+      };
       const Floats large = in_both_orders([&] { return run(p, 1, 0); });
       agree(large, p.exact(), unit(Precision::f32), 2 * slack(input, p.K), std::string("gemm ") + name(kind) + " " + check::name(input));
       CHECK(same_bits(large, run(p, 1000, 0)));  // tiles of 64 x 64
@@ -140,7 +145,8 @@ TEST(device_gemm_of_warpgroups_agrees_with_double) {
         p.bias = rounded(Precision::bf16, random_floats(p.N, 3));
         p.addend = rounded(output, random_floats(p.M * p.N, 4));
         const Floats got = in_both_orders([&] { return p.run(context_of(1), Precision::bf16, output, 0, false, device::Order::any); });
-        agree(got, p.exact(), unit(output), 2 * slack(Precision::bf16, K), std::string("gemm of warpgroups ") + name(kind) + " M=" + std::to_string(M));
+        agree(got, p.exact(), unit(output), 2 * slack(Precision::bf16, K),
+              std::string("gemm of warpgroups ") + name(kind) + " M=" + std::to_string(M));
       }
 }
 
@@ -178,8 +184,10 @@ TEST(device_column_sum_agrees_with_double) {
       for (int64_t t = 0; t < T; ++t)
         for (int64_t n = 0; n < N; ++n) want[size_t(n)] += x[size_t(t * N + n)];
       const Floats got = in_both_orders([&] {
-        Numbers in = Problem::laid_out(p, x, T, N, N + gap, false), out(Precision::f32, old), partials(Precision::f32, device::column_sum_partials(T, N));
-        cuda::column_sum(device_context(), {in.data(), static_cast<float*>(out.data()), static_cast<float*>(partials.data()), T, N, N + gap, p});
+        Numbers in = Problem::laid_out(p, x, T, N, N + gap, false), out(Precision::f32, old),
+                partials(Precision::f32, device::column_sum_partials(T, N));
+        cuda::column_sum(device_context(),
+                         {in.data(), static_cast<float*>(out.data()), static_cast<float*>(partials.data()), T, N, N + gap, p});
         return out.floats();
       });
       agree(got, want, 4 * unit(Precision::f32), 1e-5, std::string("column_sum ") + check::name(p) + " T=" + std::to_string(T));

@@ -20,7 +20,8 @@ struct Rows {
 };
 Rows run_rows(const Floats& logits, const std::vector<int32_t>& targets, int64_t V, float inverse) {
   const int64_t R = int64_t(targets.size());
-  Numbers in(Precision::f32, logits), logprob(Precision::f32, R), entropy(Precision::f32, R), max(Precision::f32, R), log_sum(Precision::f32, R);
+  Numbers in(Precision::f32, logits), logprob(Precision::f32, R), entropy(Precision::f32, R), max(Precision::f32, R),
+      log_sum(Precision::f32, R);
   const auto f = [](Numbers& n) { return static_cast<float*>(n.data()); };
   cuda::head_rows(device_context(), {f(in), targets.data(), f(logprob), f(entropy), f(max), f(log_sum), R, V, inverse});
   return {logprob.floats(), entropy.floats(), max.floats(), log_sum.floats()};
@@ -30,8 +31,9 @@ Rows run_rows(const Floats& logits, const std::vector<int32_t>& targets, int64_t
 
 TEST(device_head_agrees_with_double) {
   struct Case { int64_t R, V; float temperature; bool entropy; };
-  for (const Case& k : {Case{0, 8, 1, true}, Case{3, 1, 1, true}, Case{5, 17, 0.8f, true}, Case{2, 100, 1, false}, Case{2, 1024, 0.7f, true}, Case{2, 1026, 1, true},
-                        Case{1, 5000, 1.3f, true}, Case{1, 20000, 1, true}, Case{1, 5001, 1, true}}) {
+  for (const Case& k :
+       {Case{0, 8, 1, true}, Case{3, 1, 1, true}, Case{5, 17, 0.8f, true}, Case{2, 100, 1, false}, Case{2, 1024, 0.7f, true},
+        Case{2, 1026, 1, true}, Case{1, 5000, 1.3f, true}, Case{1, 20000, 1, true}, Case{1, 5001, 1, true}}) {
     const std::string what = " R=" + std::to_string(k.R) + " V=" + std::to_string(k.V);
     Floats logits = random_floats(k.R * k.V, 1, 12);
     const auto targets = some_targets(k.R, k.V);
@@ -73,13 +75,15 @@ TEST(device_head_agrees_with_double) {
     for (const Precision p : {Precision::f32, Precision::bf16}) {
       const Floats got = in_both_orders([&] {
         Numbers z(Precision::f32, logits);
-        cuda::head_gradient(device_context(), {static_cast<float*>(z.data()), targets.data(), rows.max.data(), rows.log_sum.data(), rows.entropy.data(), dlogprob.data(),
-                                               k.entropy ? dentropy.data() : nullptr, k.R, k.V, inverse, p});
+        cuda::head_gradient(device_context(),
+                            {static_cast<float*>(z.data()), targets.data(), rows.max.data(), rows.log_sum.data(), rows.entropy.data(),
+                             dlogprob.data(), k.entropy ? dentropy.data() : nullptr, k.R, k.V, inverse, p});
         const int64_t stride = device::gradient_stride(k.V, p);
         Floats out;
         for (int64_t r = 0; r < k.R; ++r)
           for (int64_t v = 0; v < k.V; ++v)
-            out.push_back(p == Precision::bf16 ? from_bf16(static_cast<const uint16_t*>(z.data())[r * stride + v]) : static_cast<const float*>(z.data())[r * stride + v]);
+            out.push_back(p == Precision::bf16 ? from_bf16(static_cast<const uint16_t*>(z.data())[r * stride + v])
+                                               : static_cast<const float*>(z.data())[r * stride + v]);
         return out;
       });
       agree(got, gradient, p == Precision::bf16 ? 0x1.1p-8 : 4e-6, 1e-7, std::string("gradient ") + name(p) + what);
@@ -98,7 +102,8 @@ TEST(device_head_agrees_with_the_cpu_rows) {
       CHECK_NEAR(got.log_sum[size_t(r)], want.log_sum, 2e-6);
       CHECK_NEAR(got.entropy[size_t(r)], want.entropy, 4e-6);
       // The order of operations of row_logprob.
-      CHECK(got.logprob[size_t(r)] == (logits[size_t(r * V + targets[size_t(r)])] * (1.0f / 0.9f) - got.max[size_t(r)]) - got.log_sum[size_t(r)]);
+      CHECK(got.logprob[size_t(r)] ==
+            (logits[size_t(r * V + targets[size_t(r)])] * (1.0f / 0.9f) - got.max[size_t(r)]) - got.log_sum[size_t(r)]);
     }
   }
 }

@@ -20,7 +20,8 @@ struct Shape {
   const char* targets;  // of a LoRA adapter
   bool wide = false;    // heads of 64, and products that warpgroups compute
 };
-const Shape kShapes[] = {{true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 0, R"(["v_proj", "down_proj"])"}, {true, 0, "", true}};
+const Shape kShapes[] = {
+    {true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 0, R"(["v_proj", "down_proj"])"}, {true, 0, "", true}};
 const Shape& kWide = kShapes[4];
 
 // Sanitized code takes eight times as long, code that is looked at for races four times: a part of the cases is enough.
@@ -166,7 +167,8 @@ TEST(device_losses_of_whole_sequences_and_references) {
       loss.aggregation = Aggregation::sequence_mean;
       pair.trainer.zero_gradients();
       pair.device.zero_gradients();
-      const TrainMetrics want = pair.trainer.accumulate(pair.policy, batch, loss, {}, {}), got = pair.device.accumulate(batch, loss, {}, {});
+      const TrainMetrics want = pair.trainer.accumulate(pair.policy, batch, loss, {}, {}),
+                         got = pair.device.accumulate(batch, loss, {}, {});
       CHECK_NEAR(got.sums.loss, want.sums.loss, 1e-5);
       CHECK_NEAR(got.sums.ref_k3, want.sums.ref_k3, 1e-3);
       CHECK_NEAR(got.sums.importance, want.sums.importance, 1e-3);
@@ -255,10 +257,13 @@ TEST(device_exact_mode_is_exact_whatever_the_schedule) {
     Pair pair(shape, precision, Order::fixed);
     const Prompts prompts({5, 33, 70}, pair.decoder.config.V);
     const GenerateSettings base = settings_for(3, 10, 0.8f);
-    const auto run = [&](const GenerateSettings& s) { return pair.device.generate(prompts.tokens.data(), prompts.offsets.data(), prompts.count(), s, {}); };
+    const auto run = [&](const GenerateSettings& s) {
+      return pair.device.generate(prompts.tokens.data(), prompts.offsets.data(), prompts.count(), s, {});
+    };
     const Generated want = run(base);
     bool preempted = false, reused = false;
-    for (const auto& [pages, running, prefill, keep] : {std::tuple<int64_t, int64_t, int64_t, bool>{0, 2, 7, false}, {8, 64, 2048, false}, {0, 64, 16, true}, {0, 64, 2048, true}}) {
+    for (const auto& [pages, running, prefill, keep] :
+         {std::tuple<int64_t, int64_t, int64_t, bool>{0, 2, 7, false}, {8, 64, 2048, false}, {0, 64, 16, true}, {0, 64, 2048, true}}) {
       GenerateSettings s = base;
       s.pages = pages, s.max_running = running, s.prefill_tokens = prefill, s.keep_prefixes = keep;
       const Generated got = run(s);
@@ -323,7 +328,8 @@ TEST(device_memory_is_what_was_planned) {
       batch.tokens = {rollout.offsets.data(), rollout.tokens.data()};
       std::vector<uint8_t> mask(rollout.tokens.size() / 8 + 1);
       for (int64_t r = 0; r < 12; ++r)
-        for (int64_t i = 20; i < 28; ++i) mask[size_t(rollout.offsets[size_t(r)] + i) / 8] |= uint8_t(1 << ((rollout.offsets[size_t(r)] + i) % 8));
+        for (int64_t i = 20; i < 28; ++i)
+          mask[size_t(rollout.offsets[size_t(r)] + i) / 8] |= uint8_t(1 << ((rollout.offsets[size_t(r)] + i) % 8));
       const Floats advantage(12, 1.0f);
       batch.loss_mask = {rollout.offsets.data(), mask.data(), 0};
       batch.logprob = {rollout.offsets.data(), rollout.logprob.data()};
@@ -331,7 +337,8 @@ TEST(device_memory_is_what_was_planned) {
       const TrainSettings train{128, Recompute::none};
       device.accumulate(batch, {}, train, {});
       device.update({});
-      const double used = double(before - free()), planned = double(total_bytes(device::plan_memory(decoder, adapted.layout(), precision, 4, 20, generate, &train, false)));
+      const double used = double(before - free()),
+                   planned = double(total_bytes(device::plan_memory(decoder, adapted.layout(), precision, 4, 20, generate, &train, false)));
       CHECK_NEAR(planned / used, 1.0, 0.02);
     }
 }

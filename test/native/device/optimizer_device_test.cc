@@ -42,14 +42,15 @@ TEST(device_adamw_agrees_with_the_cpu) {
         Floats want = start, want_m = m0, want_v = v0;
         for (const auto& r : used)
           if (finite)
-            adamw(pool, {want.data() + r.offset, g.data() + r.offset, want_m.data() + r.offset, want_v.data() + r.offset, r.size, 3, step.lr, step.beta1, step.beta2, step.eps,
-                         r.decayed ? step.weight_decay : 0.0, clip});
+            adamw(pool, {want.data() + r.offset, g.data() + r.offset, want_m.data() + r.offset, want_v.data() + r.offset, r.size, 3,
+                         step.lr, step.beta1, step.beta2, step.eps, r.decayed ? step.weight_decay : 0.0, clip});
         const Floats old = rounded(p, start);
         in_both_orders([&] {
           Numbers master(Precision::f32, start), weights(p, start), grad(Precision::f32, g), m(Precision::f32, m0), v(Precision::f32, v0);
           auto* const rounded_weights = p == Precision::bf16 ? weights.data() : master.data();
-          cuda::adamw(device_context(), {static_cast<float*>(master.data()), rounded_weights, static_cast<float*>(grad.data()), static_cast<float*>(m.data()),
-                                         static_cast<float*>(v.data()), used.data(), &step, &clip, int64_t(used.size()), n, p});
+          cuda::adamw(device_context(),
+                      {static_cast<float*>(master.data()), rounded_weights, static_cast<float*>(grad.data()), static_cast<float*>(m.data()),
+                       static_cast<float*>(v.data()), used.data(), &step, &clip, int64_t(used.size()), n, p});
           for (int64_t i = 0; i < n; ++i) CHECK(grad[i] == 0);
           if (!finite || simd::isa() != simd::Isa::portable) {  // the portable copy rounds where the others fuse
             CHECK(same_bits(master.floats(), want));
@@ -93,7 +94,8 @@ TEST(device_averages_and_conversions) {
     for (const float a : {1.0f, 0.3f}) {
       Numbers from(Precision::f32, source), to(Precision::f32, target), half(Precision::bf16, n);
       if (a == 1.0f) to.set(0, kNan);  // a copy does not look at what was there
-      cuda::moving_average(device_context(), {static_cast<float*>(to.data()), static_cast<const float*>(from.data()), half.data(), n, a, Precision::bf16});
+      cuda::moving_average(device_context(),
+                           {static_cast<float*>(to.data()), static_cast<const float*>(from.data()), half.data(), n, a, Precision::bf16});
       for (int64_t i = 0; i < n; ++i) {
         if (a == 1.0f) CHECK(to[i] == source[size_t(i)]);
         CHECK_NEAR(to[i], a == 1.0f ? source[size_t(i)] : a * source[size_t(i)] + (1 - a) * target[size_t(i)], 1e-7);

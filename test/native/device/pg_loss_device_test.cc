@@ -16,21 +16,41 @@ struct Data {
   explicit Data(std::vector<int32_t> borders) : cu(std::move(borders)) {
     const int64_t N = cu.back();
     for (size_t b = 0; b + 1 < cu.size(); ++b) sequence_of.insert(sequence_of.end(), size_t(cu[b + 1] - cu[b]), int32_t(b));
-    logprob = random_floats(N, 1, 0.5f), old = random_floats(N, 2, 0.5f), ref = random_floats(N, 3, 0.5f), behaviour = random_floats(N, 4, 0.5f);
+    logprob = random_floats(N, 1, 0.5f), old = random_floats(N, 2, 0.5f), ref = random_floats(N, 3, 0.5f),
+    behaviour = random_floats(N, 4, 0.5f);
     advantage = random_floats(N, 5, 1.5f), entropy = random_floats(N, 6);
     // A long sequence's sums stay small.
-    for (int64_t i = 0; i < N; ++i) old[size_t(i)] = logprob[size_t(i)] + 0.1f * old[size_t(i)], behaviour[size_t(i)] = old[size_t(i)] + 0.1f * behaviour[size_t(i)];
+    for (int64_t i = 0; i < N; ++i)
+      old[size_t(i)] = logprob[size_t(i)] + 0.1f * old[size_t(i)], behaviour[size_t(i)] = old[size_t(i)] + 0.1f * behaviour[size_t(i)];
     batch = {.sequences = int64_t(cu.size()) - 1, .trained_tokens = N, .entropy_threshold = 0.2};
   }
   PgTokens tokens(float* dlogprob, float* dentropy, bool on_policy) const {
-    return {cu.data(), int64_t(cu.size()) - 1, logprob.data(), entropy.data(), on_policy ? nullptr : old.data(), ref.data(), behaviour.data(), advantage.data(),
-            dlogprob, dentropy};
+    return {cu.data(),  int64_t(cu.size()) - 1, logprob.data(),   entropy.data(), on_policy ? nullptr : old.data(),
+            ref.data(), behaviour.data(),       advantage.data(), dlogprob,       dentropy};
   }
 };
 
 std::vector<double> numbers(const PgSums& s) {
-  return {s.loss, s.ratio, s.ratio_min, s.ratio_max, s.k1, s.k2, s.k3, s.ref_k1, s.ref_k2, s.ref_k3, s.clipped_low, s.clipped_high, s.below, s.above,
-          s.entropy, s.importance, s.importance_dropped, s.mismatch, s.mismatch_k3, double(s.tokens)};
+  return {s.loss,
+          s.ratio,
+          s.ratio_min,
+          s.ratio_max,
+          s.k1,
+          s.k2,
+          s.k3,
+          s.ref_k1,
+          s.ref_k2,
+          s.ref_k3,
+          s.clipped_low,
+          s.clipped_high,
+          s.below,
+          s.above,
+          s.entropy,
+          s.importance,
+          s.importance_dropped,
+          s.mismatch,
+          s.mismatch_k3,
+          double(s.tokens)};
 }
 
 struct Result {
@@ -49,8 +69,9 @@ Result run(const Data& d, const PgSettings& s, bool on_policy, const std::vector
   std::vector<double> scratch(size_t(device::pg_loss_scratch(B, N)), kNan);
   const PgTokens t = d.tokens(result.gradients.data(), result.gradients.data() + N, on_policy);
   for (size_t i = 0; i + 1 < pieces.size(); ++i)
-    cuda::pg_loss(device_context(), {s, d.batch, t.cu_trained, d.sequence_of.data(), t.logprob, t.entropy, t.old_logprob, t.ref_logprob, t.behaviour, t.advantage,
-                                     t.dlogprob, t.dentropy, scratch.data(), sums.data(), mismatch.data(), B, pieces[i], pieces[i + 1]});
+    cuda::pg_loss(device_context(),
+                  {s, d.batch, t.cu_trained, d.sequence_of.data(), t.logprob, t.entropy, t.old_logprob, t.ref_logprob, t.behaviour,
+                   t.advantage, t.dlogprob, t.dentropy, scratch.data(), sums.data(), mismatch.data(), B, pieces[i], pieces[i + 1]});
   result.sums = numbers(sums[0]);
   result.mismatch = mismatch[0];
   return result;
@@ -93,7 +114,14 @@ TEST(device_pg_loss_agrees_with_the_cpu) {
   for (const auto ratio : {RatioLevel::token, RatioLevel::sequence_mean, RatioLevel::sequence_sum})
     for (const auto loss : {LossKind::clip, LossKind::cispo, LossKind::sapo, LossKind::nll})
       for (const auto importance : {ImportanceLevel::none, ImportanceLevel::token, ImportanceLevel::sequence}) {
-        PgSettings s{.ratio = ratio, .loss = loss, .delta = 1.1, .normaliser = 7, .kl_weight = 0.3, .importance = importance, .importance_max = 1.4, .entropy_weight = 0.1};
+        PgSettings s{.ratio = ratio,
+                     .loss = loss,
+                     .delta = 1.1,
+                     .normaliser = 7,
+                     .kl_weight = 0.3,
+                     .importance = importance,
+                     .importance_max = 1.4,
+                     .entropy_weight = 0.1};
         s.aggregation = Aggregation(int(importance));
         s.kl = KlEstimator(int(ratio));
         s.kl_corrected = loss != LossKind::sapo;
@@ -107,7 +135,8 @@ TEST(device_pg_loss_adds_up_blocks_and_pieces) {
   const Data d({0, 1, 300, 301, 620, 1000});
   for (const auto ratio : {RatioLevel::token, RatioLevel::sequence_mean, RatioLevel::sequence_sum})
     for (const auto& pieces : {std::vector<int64_t>{0, 1000}, {0, 0, 256, 257, 600, 1000, 1000}}) {
-      PgSettings s{.ratio = ratio, .kl_weight = 0.1, .importance = ratio == RatioLevel::token ? ImportanceLevel::token : ImportanceLevel::sequence};
+      PgSettings s{
+          .ratio = ratio, .kl_weight = 0.1, .importance = ratio == RatioLevel::token ? ImportanceLevel::token : ImportanceLevel::sequence};
       compare(d, s, false, pieces, "pieces");
     }
 }
@@ -127,8 +156,8 @@ TEST(device_pg_loss_takes_what_is_not_there) {
   const PgSums sums_want = pg_loss({}, d.batch, t);
   std::vector<PgSums> sums(1);
   std::vector<double> scratch(size_t(device::pg_loss_scratch(2, 40)), kNan);
-  cuda::pg_loss(device_context(), {PgSettings{}, d.batch, t.cu_trained, d.sequence_of.data(), t.logprob, nullptr, nullptr, nullptr, nullptr, t.advantage, dlogprob.data(), nullptr,
-                                   scratch.data(), sums.data(), nullptr, 2, 0, 40});
+  cuda::pg_loss(device_context(), {PgSettings{}, d.batch, t.cu_trained, d.sequence_of.data(), t.logprob, nullptr, nullptr, nullptr, nullptr,
+                                   t.advantage, dlogprob.data(), nullptr, scratch.data(), sums.data(), nullptr, 2, 0, 40});
   agree(dlogprob, std::vector<double>(want.begin(), want.end()), 0x1p-22, 0, "dlogprob");
   CHECK(sums[0].ratio == 40 && sums[0].ratio_min == 1 && sums[0].ratio_max == 1 && sums[0].tokens == 40);
   CHECK_NEAR(sums[0].loss, sums_want.loss, 1e-13);
@@ -169,8 +198,9 @@ TEST(device_pg_loss_takes_the_threshold_from_the_device) {
   const PgTokens t = d.tokens(got.data(), got.data() + 12, true);
   std::vector<PgSums> sums(1);
   std::vector<double> scratch(size_t(device::pg_loss_scratch(2, 12)), kNan), threshold{batch.entropy_threshold};
-  cuda::pg_loss(device_context(), {s, d.batch, t.cu_trained, d.sequence_of.data(), t.logprob, t.entropy, t.old_logprob, t.ref_logprob, t.behaviour, t.advantage, t.dlogprob,
-                                   t.dentropy, scratch.data(), sums.data(), nullptr, 2, 0, 12, threshold.data()});
+  cuda::pg_loss(device_context(),
+                {s, d.batch, t.cu_trained, d.sequence_of.data(), t.logprob, t.entropy, t.old_logprob, t.ref_logprob, t.behaviour,
+                 t.advantage, t.dlogprob, t.dentropy, scratch.data(), sums.data(), nullptr, 2, 0, 12, threshold.data()});
   CHECK(std::count(want.begin(), want.begin() + 12, 0.0f) == 6);
   agree(got, std::vector<double>(want.begin(), want.end()), 0x1p-22, 1e-12, "threshold of the device");
 }

@@ -47,8 +47,9 @@ Sampled on_device(const Rows& rows, const SamplingSettings& s) {
   for (int64_t r = 0; r < rows.R; ++r)
     std::copy_n(rows.history.begin() + r * rows.stride, rows.stride, history.begin() + slot[size_t(r)] * rows.stride);
   const std::vector<uint64_t> seed{kSeed};
-  cuda::sample(device_context(), {static_cast<const float*>(logits.data()), rows.sequence.data(), rows.length.data(), history.data(), slot.data(), out.token.data(),
-                                  static_cast<float*>(logprob.data()), static_cast<float*>(raw.data()), rows.R, rows.V, rows.stride, seed.data(), s});
+  cuda::sample(device_context(), {static_cast<const float*>(logits.data()), rows.sequence.data(), rows.length.data(), history.data(),
+                                  slot.data(), out.token.data(), static_cast<float*>(logprob.data()), static_cast<float*>(raw.data()),
+                                  rows.R, rows.V, rows.stride, seed.data(), s});
   CHECK(same_bits(logits.floats(), rows.logits));
   out.logprob = logprob.floats(), out.raw = raw.floats();
   return out;
@@ -97,7 +98,8 @@ void compare(const Rows& rows, const SamplingSettings& s, const std::string& wha
     Floats p;
     double margin;
     const int32_t want = expected(rows, r, s, p, margin), token = got.token[size_t(r)];
-    const std::string where = what + " V=" + std::to_string(rows.V) + " row " + std::to_string(r) + ": token " + std::to_string(token) + ", expected " + std::to_string(want);
+    const std::string where = what + " V=" + std::to_string(rows.V) + " row " + std::to_string(r) + ": token " + std::to_string(token) +
+                              ", expected " + std::to_string(want);
     if (token < 0 || token >= rows.V || !(p[size_t(token)] > 0)) {
       failed(__FILE__, __LINE__, where + ", has no probability");
       continue;
@@ -106,11 +108,13 @@ void compare(const Rows& rows, const SamplingSettings& s, const std::string& wha
     SampleScratch scratch;
     Floats logits = row_of(rows, r);
     const auto random = philox(kSeed, uint64_t(rows.sequence[size_t(r)]), uint64_t(rows.length[size_t(r)]));
-    const auto cpu = sample_row(logits.data(), rows.V, s, uniform53(random[0], random[1]), rows.history.data() + r * rows.stride, rows.length[size_t(r)], scratch);
+    const auto cpu = sample_row(logits.data(), rows.V, s, uniform53(random[0], random[1]), rows.history.data() + r * rows.stride,
+                                rows.length[size_t(r)], scratch);
     if (cpu.token != token) continue;
     if (std::abs(got.logprob[size_t(r)] - cpu.logprob) > 4e-6 || std::abs(got.raw[size_t(r)] - cpu.raw_logprob) > 4e-6)
-      failed(__FILE__, __LINE__, where + ", log-probabilities " + std::to_string(got.logprob[size_t(r)]) + " and " + std::to_string(got.raw[size_t(r)]) + ", expected " +
-                                     std::to_string(cpu.logprob) + " and " + std::to_string(cpu.raw_logprob));
+      failed(__FILE__, __LINE__,
+             where + ", log-probabilities " + std::to_string(got.logprob[size_t(r)]) + " and " + std::to_string(got.raw[size_t(r)]) +
+                 ", expected " + std::to_string(cpu.logprob) + " and " + std::to_string(cpu.raw_logprob));
   }
 }
 
@@ -119,10 +123,22 @@ const SamplingSettings kAll{.temperature = 1.5f, .top_k = 40, .top_p = 0.9f, .mi
 }  // namespace
 
 TEST(device_sample_agrees_with_the_cpu) {
-  const SamplingSettings settings[] = {
-      {}, {.temperature = 0.7f}, {.temperature = 0.0f}, {.top_k = 1}, {.top_k = 12}, {.top_k = 5000}, {.top_p = 0.85f}, {.top_p = 0.999f}, {.top_p = 0.0f},
-      {.min_p = 0.07f}, {.min_p = 2.0f}, {.repetition_penalty = 1.3f}, {.temperature = 0.0f, .repetition_penalty = 1.3f},
-      {.temperature = 0.8f, .top_k = 12, .top_p = 0.85f}, {.temperature = 3, .top_k = 200, .top_p = 0.99f}, kAll};
+  const SamplingSettings settings[] = {{},
+                                       {.temperature = 0.7f},
+                                       {.temperature = 0.0f},
+                                       {.top_k = 1},
+                                       {.top_k = 12},
+                                       {.top_k = 5000},
+                                       {.top_p = 0.85f},
+                                       {.top_p = 0.999f},
+                                       {.top_p = 0.0f},
+                                       {.min_p = 0.07f},
+                                       {.min_p = 2.0f},
+                                       {.repetition_penalty = 1.3f},
+                                       {.temperature = 0.0f, .repetition_penalty = 1.3f},
+                                       {.temperature = 0.8f, .top_k = 12, .top_p = 0.85f},
+                                       {.temperature = 3, .top_k = 200, .top_p = 0.99f},
+                                       kAll};
   compared = 0;
   for (const auto& s : settings) {
     for (const auto& [R, V] : {std::pair<int64_t, int64_t>{0, 5}, {1, 1}, {1, 2}, {5, 17}, {2, 320}, {1, 1001}})
@@ -147,7 +163,8 @@ TEST(device_sample_reports_the_trainers_bits) {
       const auto trainer = [&](float inverse) {
         Floats logprob(2), entropy(2), max(2), log_sum(2);
         Numbers logits(Precision::f32, rows.logits);
-        cuda::head_rows(device_context(), {static_cast<const float*>(logits.data()), got.token.data(), logprob.data(), entropy.data(), max.data(), log_sum.data(), 2, V, inverse});
+        cuda::head_rows(device_context(), {static_cast<const float*>(logits.data()), got.token.data(), logprob.data(), entropy.data(),
+                                           max.data(), log_sum.data(), 2, V, inverse});
         return logprob;
       };
       CHECK(same_bits(got.logprob, trainer(1.0f / temperature)));
@@ -202,7 +219,9 @@ TEST(device_sample_filters_as_the_golden_files) {
       for (int64_t r = 0; r < R; ++r) {
         const double want = probability[size_t(r * V + got.token[size_t(r)])];
         if (!(want > 0) || std::abs(std::exp(got.logprob[size_t(r)]) - want) > 1e-6)
-          failed(__FILE__, __LINE__, std::string(name) + " row " + std::to_string(r) + ": probability " + std::to_string(std::exp(got.logprob[size_t(r)])) + ", expected " + std::to_string(want));
+          failed(__FILE__, __LINE__,
+                 std::string(name) + " row " + std::to_string(r) + ": probability " + std::to_string(std::exp(got.logprob[size_t(r)])) +
+                     ", expected " + std::to_string(want));
       }
     }
   }
@@ -238,7 +257,8 @@ TEST(device_sample_never_picks_what_has_no_probability) {
     Floats logits(size_t(3 * V), -INFINITY);
     const int64_t only[] = {0, V / 2, V - 1};
     for (int64_t r = 0; r < 3; ++r) logits[size_t(r * V + only[r])] = -50;
-    for (const auto& s : {SamplingSettings{}, SamplingSettings{.top_k = 4}, SamplingSettings{.top_p = 0.5f}, SamplingSettings{.min_p = 0.1f}, SamplingSettings{.temperature = 0}}) {
+    for (const auto& s : {SamplingSettings{}, SamplingSettings{.top_k = 4}, SamplingSettings{.top_p = 0.5f},
+                          SamplingSettings{.min_p = 0.1f}, SamplingSettings{.temperature = 0}}) {
       const Sampled got = on_device({3, V, logits}, s);
       for (int64_t r = 0; r < 3; ++r) CHECK(got.token[size_t(r)] == only[r] && got.logprob[size_t(r)] == 0);
     }
@@ -250,7 +270,8 @@ TEST(device_sample_survives_bad_rows) {
   Floats logits(size_t(4 * V), 1.0f);
   logits[17] = kNan, logits[size_t(V + 17)] = INFINITY;
   std::fill_n(logits.begin() + 2 * V, V, -INFINITY);
-  for (const auto& s : {SamplingSettings{}, SamplingSettings{.temperature = 0}, SamplingSettings{.temperature = 2, .top_k = 3, .top_p = 0.5f}, kAll}) {
+  for (const auto& s :
+       {SamplingSettings{}, SamplingSettings{.temperature = 0}, SamplingSettings{.temperature = 2, .top_k = 3, .top_p = 0.5f}, kAll}) {
     const Sampled got = in_both({4, V, logits}, s);
     for (size_t r = 0; r < 3; ++r) CHECK(got.token[r] == 0 && std::isnan(got.logprob[r]) && std::isnan(got.raw[r]));
     CHECK(std::isfinite(got.logprob[3]));
