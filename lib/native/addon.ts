@@ -330,7 +330,7 @@ export interface Doctor {
       /** As CUDA counts them: 13000 for 13.0. */
       readonly driver: number;
       readonly runtime: number;
-      /** Which of NVIDIA's libraries were found, and where. */
+      /** Which of NVIDIA's libraries were found, and where; whether wgmma is used. */
       readonly libraries: readonly string[];
     }[];
   };
