@@ -54,15 +54,17 @@ __device__ __forceinline__ uint64_t factor_at(const bf16* first, int leading) {
   constexpr uint64_t kSwizzle128 = uint64_t{1} << 62, kEightRows = uint64_t{1024 >> 4} << 32;
   return kSwizzle128 | kEightRows | uint64_t(uint32_t(leading) >> 4) << 16 | (shared_address(first) & 0x3ffff) >> 4;
 }
+// What moves a factor by so many bytes, which its address has room for: one is made for a tile, the others differ by constants.
+__device__ __forceinline__ uint64_t factor_step(int bytes) { return uint64_t(uint32_t(bytes) >> 4); }
 // Columns [k, k + 16) of the rows from `row` on, a multiple of 8, where k is summed over.
 template <int R, int D>
 __device__ __forceinline__ uint64_t factor_of_rows(const Panels<R, D>& x, int row, int k) {
-  return factor_at(&x.at[k / 64][row][k % 64], 16);
+  return factor_at(&x.at[0][0][0], 16) + factor_step(k / 64 * int(sizeof x.at[0]) + row * 128 + k % 64 * 2);
 }
 // Rows [k, k + 16), where k is summed over: the columns from `column` on, a multiple of 64.
 template <int R, int D>
 __device__ __forceinline__ uint64_t factor_of_columns(const Panels<R, D>& x, int k, int column = 0) {
-  return factor_at(&x.at[column / 64][k][0], int(sizeof x.at[0]));
+  return factor_at(&x.at[0][0][0], int(sizeof x.at[0])) + factor_step(column / 64 * int(sizeof x.at[0]) + k * 128);
 }
 
 #ifndef __CUDACC__

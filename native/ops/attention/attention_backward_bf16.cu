@@ -64,9 +64,10 @@ __device__ __forceinline__ void copy_rows(AnyTile& to, const Source& from, int64
   constexpr int kPart = R / kWarps > kWarp / kAcross<D> ? R / kWarps : kWarp / kAcross<D>;
   const int base = kPart * warp_index();
   if (kPart * kWarps > R && base >= R) return;
-  const bf16* const rows = from.data + (row + base) * from.stride;
-  for_each_piece<D, kPart>([&](int r, int column) {
-    copy_async16(to.piece(base + r, column), rows + r * from.stride + column, base + r < count && (!padded || column < width));
+  const int own = base + own_row<D>(), own_at = own_column<D>();
+  const bf16* const rows = from.data + (row + own) * from.stride + own_at;
+  for_each_place<D, kPart>(to, base, [&](int r, int column, bf16* place) {
+    copy_async16(place, rows + r * from.stride + column, own + r < count && (!padded || own_at + column < width));
   });
 }
 

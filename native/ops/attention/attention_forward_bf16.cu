@@ -23,7 +23,7 @@ template <int D>
 constexpr bool kDouble = D <= 128;
 // Blocks that share a multiprocessor: as many as registers allow without spilling.
 template <int D, bool padded>
-constexpr int kBlocks = D == 128 || (D == 64 && padded) ? 3 : D <= 64 ? 4 : 2;
+constexpr int kBlocks = (D == 128 && !padded) || (D == 64 && padded) ? 3 : D <= 64 ? 4 : 2;
 
 // Keys, values, then with double buffers the second ones. The third holds q at the beginning, at width 256 for good.
 template <int D, Cores cores>
@@ -70,10 +70,15 @@ struct Block {
   template <class AnyTile>
   __device__ void copy_page(AnyTile& to, const void* pages, int page, int first) const {
     const int warp = warp_index(), keys = item.key_end - (first + kPagePositions * warp);
-    const bf16* const from = static_cast<const bf16*>(pages) + page * a.page_stride + int64_t(head) * kPagePositions * width();
-    for_each_piece<D>([&](int row, int column) {
-      copy_async16(to.piece(kPagePositions * warp + row, column), from + row * width() + column, row < keys && column < width());
-    });
+    const int own = own_row<D>(), own_at = own_column<D>();
+    const bf16* const from = static_cast<const bf16*>(pages) + page * a.page_stride + (head * kPagePositions + own) * width() + own_at;
+    const auto copy = [&]<bool all>() {
+      for_each_place<D>(to, kPagePositions * warp, [&](int row, int column, bf16* place) {
+        copy_async16(place, from + row * width() + column, all || (own + row < keys && own_at + column < width()));
+      });
+    };
+    if (!padded && keys >= kPagePositions) copy.template operator()<true>();
+    else copy.template operator()<false>();
   }
 };
 

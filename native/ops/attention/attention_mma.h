@@ -61,6 +61,30 @@ __device__ __forceinline__ void for_each_piece(Body&& body) {
     for (int column = 0; column < D; column += 8 * kAcross) body(row + lane / kAcross, column + lane % kAcross * 8);
 }
 
+// The same for copies into a tile whose rows begin at `first`, a multiple of 8: body(row, column, place) with what has to be added to
+// this lane's first row and column, known after unrolling, so that addresses differ by constants.
+template <int D>
+__device__ __forceinline__ int own_row() { return lane_index() / kAcross<D>; }
+template <int D>
+__device__ __forceinline__ int own_column() { return lane_index() % kAcross<D> * 8; }
+template <int D, int Rows = 16, int R, class Body>
+__device__ __forceinline__ void for_each_place(Tile<R, D>& tile, int first, Body&& body) {
+  bf16* const own = &tile.at[first + own_row<D>()][own_column<D>()];
+#pragma unroll
+  for (int row = 0; row < Rows; row += kWarp / kAcross<D>)
+#pragma unroll
+    for (int column = 0; column < D; column += 8 * kAcross<D>) body(row, column, own + row * (D + 8) + column);
+}
+// Rows of a lane in panels differ by multiples of a power of two that its first row lies below: their bits do not mix.
+template <int D, int Rows = 16, int R, class Body>
+__device__ __forceinline__ void for_each_place(Panels<R, D>& tile, int first, Body&& body) {
+  const int own = own_row<D>(), column = own_column<D>();
+  bf16* const panel = tile.at[column / 64][first];
+  const int place = own * 64 + ((column / 8 ^ own) & 7) * 8;
+#pragma unroll
+  for (int row = 0; row < Rows; row += kWarp / kAcross<D>) body(row, 0, panel + (place ^ (row & 7) * 8) + row * 64);
+}
+
 // Rows [row, row + 16), columns [k, k + 16) as left operand.
 template <class AnyTile>
 __device__ __forceinline__ void left_of(uint32_t (&a)[4], const AnyTile& x, int row, int k) {
