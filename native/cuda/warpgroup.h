@@ -6,7 +6,7 @@
 // Warp w of the four has rows 16 w to 16 w + 15 of a and d. Within them numbers lie in lanes as in m16n8k16: d[j] are the columns
 // 8 j to 8 j + 7, a left factor in registers is a[4] for 16 columns. The order of things:
 //   wait for copies, publish_copies(), a barrier        before products read what was copied
-//   hold(d), products_begin(), multiply_...             hold only where d is added to
+//   hold(d), products_begin(), multiply_...             hold only where d is added to; factors in registers are there by then
 //   products_commit(), products_wait<0>(), hold(d)      before then neither d nor a left factor may be touched
 #pragma once
 #include "cuda/tile.h"

@@ -87,16 +87,20 @@ __device__ __forceinline__ int check_width(Shared& s) {
     run([&](auto& d, int k) {
       uint32_t left[4];
       left_of(left, s.x, k / 16);
+      products_begin();  // behind the load of `left`
       multiply_registers<N, Right::by_column>(d, left, factor_of_rows(s.y.tall, 0, k), true);
       products_commit();
       products_wait<0>();  // `left` ends here
+      hold(d);
     }, x_by_row, y_by_column);
   __syncthreads();
   fill(s.y.wide, y_at);
   publish_copies();
   __syncthreads();
-  run([&](auto& d,
-          int k) { multiply_shared<N, Left::by_row, Right::by_row>(d, factor_of_rows(s.x, 0, k), factor_of_columns(s.y.wide, k), true); },
+  run(
+      [&](auto& d, int k) {
+        multiply_shared<N, Left::by_row, Right::by_row>(d, factor_of_rows(s.x, 0, k), factor_of_columns(s.y.wide, k), true);
+      },
       x_by_row, y_by_row);
   run(
       [&](auto& d, int k) {
@@ -107,9 +111,11 @@ __device__ __forceinline__ int check_width(Shared& s) {
     run([&](auto& d, int k) {
       uint32_t left[4];
       left_of(left, s.x, k / 16);
+      products_begin();  // behind the load of `left`
       multiply_registers<N, Right::by_row>(d, left, factor_of_columns(s.y.wide, k), true);
       products_commit();
       products_wait<0>();
+      hold(d);
     }, x_by_row, y_by_row);
   __syncthreads();
   return wrong;
