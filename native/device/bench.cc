@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <numeric>
+#include <string_view>
 
 #include "core/rng.h"
 #include "device/attention_plan.h"
@@ -17,7 +18,7 @@ namespace {
 struct Work {
   std::function<void()> run;
   double flops, bytes;
-  std::function<void()> rival = {};
+  std::function<void(int64_t times)> rival = {};
 };
 
 class Bench {
@@ -76,17 +77,23 @@ class Bench {
 
 using Shape = std::vector<int64_t>;
 
-Work gemm(Bench& b, const Shape& s, GemmKind kind, Order order, bool against_bare = false) {
+struct Product {
+  GemmKind kind;
+  Order order = Order::any;
+  bool wide = false;  // fp32 results
+};
+
+Work gemm(Bench& b, const Shape& s, const Product& how, bool against_bare) {
   const int64_t M = s[0], N = s[1], K = s[2];
   void *const x = b.numbers(M * K), *const y = b.numbers(N * K);
-  const bool add = kind == GemmKind::tn;
-  void* const d = add ? b.floats(M * N) : b.numbers(M * N);
-  const Precision out = add ? Precision::f32 : b.precision();
-  const int64_t lda = add ? M : K, ldb = kind == GemmKind::nt ? K : N;
-  const Gemm product{kind, x, y, add ? d : nullptr, nullptr, d, M, N, K, lda, ldb, N, 1.0f, b.precision(), out, order};
+  const bool add = how.kind == GemmKind::tn;
+  const Precision out = add || how.wide ? Precision::f32 : b.precision();
+  void* const d = out == Precision::f32 ? b.floats(M * N) : b.numbers(M * N);
+  const int64_t lda = add ? M : K, ldb = how.kind == GemmKind::nt ? K : N, each = add ? 8 : out == Precision::f32 ? 4 : 2;
+  const Gemm product{how.kind, x, y, add ? d : nullptr, nullptr, d, M, N, K, lda, ldb, N, 1.0f, b.precision(), out, how.order};
   Work work{[=, &b] { b.device().gemm(product); }, 2.0 * double(M) * double(N) * double(K),
-            double((M * K + N * K) * b.size() + M * N * (add ? 8 : b.size()))};
-  if (against_bare) work.rival = [=, &b] { b.device().bare_gemm(product); };
+            double((M * K + N * K) * b.size() + M * N * each)};
+  if (against_bare) work.rival = [=, &b](int64_t times) { b.device().bare_gemm(product, times); };
   return work;
 }
 
@@ -307,10 +314,13 @@ Work make(Bench& b, const std::string& op, const Shape& s) {
     require(s.size() == n, op + " takes a shape of " + std::to_string(n) + " sizes, got " + std::to_string(s.size()));
     for (int64_t x : s) require(x > 0, op + ": sizes must be above 0");
   };
-  const std::map<std::string, std::pair<GemmKind, Order>> gemms{
-      {"gemm_nt", {GemmKind::nt, Order::any}},         {"gemm_nn", {GemmKind::nn, Order::any}},
-      {"gemm_tn", {GemmKind::tn, Order::any}},         {"gemm_nt_fixed", {GemmKind::nt, Order::fixed}},
-      {"gemm_nn_fixed", {GemmKind::nn, Order::fixed}}, {"gemm_tn_fixed", {GemmKind::tn, Order::fixed}}};
+  const std::map<std::string, Product> products{{"gemm_nt", {GemmKind::nt}},
+                                                {"gemm_nn", {GemmKind::nn}},
+                                                {"gemm_tn", {GemmKind::tn}},
+                                                {"logits", {GemmKind::nt, Order::any, true}},
+                                                {"gemm_nt_fixed", {GemmKind::nt, Order::fixed}},
+                                                {"gemm_nn_fixed", {GemmKind::nn, Order::fixed}},
+                                                {"gemm_tn_fixed", {GemmKind::tn, Order::fixed}}};
   const std::map<std::string, size_t> rows{{"copy", 1},
                                            {"rmsnorm_forward", 2},
                                            {"rmsnorm_backward", 2},
@@ -324,9 +334,11 @@ Work make(Bench& b, const std::string& op, const Shape& s) {
                                            {"head_gradient", 2},
                                            {"adamw", 1},
                                            {"gradient_norm", 1}};
-  if (const auto found = gemms.find(op); found != gemms.end()) return dims(3), gemm(b, s, found->second.first, found->second.second);
-  if (const auto found = gemms.find(op.substr(0, 7)); found != gemms.end() && op.substr(7) == "_against_bare")
-    return dims(3), gemm(b, s, found->second.first, Order::any, true);
+  constexpr std::string_view kAgainst = "_against_bare";
+  const bool against = op.ends_with(kAgainst);
+  const auto product = products.find(against ? op.substr(0, op.size() - kAgainst.size()) : op);
+  if (product != products.end() && !(against && product->second.order == Order::fixed))
+    return dims(3), gemm(b, s, product->second, against);
   if (const auto found = rows.find(op); found != rows.end()) return dims(found->second), rowwise(b, op, s);
   if (op == "attention_forward") return dims(5), attention_forward(b, s);
   if (op == "attention_backward") return dims(5), attention_backward(b, s);
@@ -344,25 +356,33 @@ BenchResult run_bench(Device& device, const std::string& op, const std::vector<i
   Bench bench(device, precision);
   const Work work = make(bench, op, shape);
   using Clock = std::chrono::steady_clock;
-  const auto seconds_of = [&](const std::function<void()>& run, int64_t times) {
+  const auto seconds_of = [&](const auto& run, int64_t times) {
     device.synchronise();
     const auto begin = Clock::now();
-    for (int64_t i = 0; i < times; ++i) run();
+    run(times);
     device.synchronise();
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
-  const auto seconds = [&](int64_t times) { return seconds_of(work.run, times); };
+  const auto ours = [&](int64_t times) {
+    for (int64_t i = 0; i < times; ++i) work.run();
+  };
+  const auto seconds = [&](int64_t times) { return seconds_of(ours, times); };
+  if (work.rival) seconds_of(work.rival, 2);  // first: where there is none, nothing else needs to run
   seconds(2);
-  if (work.rival) seconds_of(work.rival, 2);
   // Long enough that the clock, the launch of the first and the wait for the last do not count.
   const double once = seconds(1);
   const auto times = std::max<int64_t>(1, std::min<int64_t>(200, int64_t(0.02 / std::max(once, 1e-7))));
   BenchResult result;
   result.flops = work.flops;
   result.bytes = work.bytes;
-  for (int64_t r = 0; r < repeats; ++r) {
-    result.seconds.push_back(seconds(times) / double(times));
+  const auto rival = [&] {
     if (work.rival) result.rival.push_back(seconds_of(work.rival, times) / double(times));
+  };
+  for (int64_t r = 0; r < repeats; ++r) {
+    // Each of the two begins every other round.
+    if (r % 2 == 1) rival();
+    result.seconds.push_back(seconds(times) / double(times));
+    if (r % 2 == 0) rival();
   }
   return result;
 }

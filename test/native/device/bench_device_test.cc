@@ -18,6 +18,7 @@ TEST(device_benchmarks_run) {
   CHECK(run("copy", {4096}).bytes == 8192);
   for (const char* op : {"gemm_nt", "gemm_nn", "gemm_tn", "gemm_nt_fixed", "gemm_nn_fixed", "gemm_tn_fixed"})
     CHECK(run(op, {8, 16, 24}).flops == 2 * 8 * 16 * 24);
+  CHECK(run("logits", {8, 16, 24}).bytes == 2 * (8 * 24 + 16 * 24) + 4 * 8 * 16);
   for (const char* op :
        {"rmsnorm_forward", "rmsnorm_backward", "glu_forward", "glu_backward", "head_rows", "head_gradient", "sample", "sample_top_p"})
     run(op, {5, 24});
@@ -29,10 +30,12 @@ TEST(device_benchmarks_run) {
   CHECK(run("attention_decode_group", {2, 4, 64, 10, 2, 1, 16}).bytes == (2 * 64 + 8 * 10) * 2 * 16 * 2);
   CHECK(run("head", {6, 16, 40}).flops == 6.0 * 6 * 16 * 40);
 #ifndef EXITRL_ON_CARD
-  CHECK_THROWS(run("gemm_nt_against_bare", {8, 16, 24}), "cuBLASLt: the emulated device has none");
+  for (const char* op : {"gemm_nt_against_bare", "gemm_nn_against_bare", "gemm_tn_against_bare", "logits_against_bare"})
+    CHECK_THROWS(run(op, {8, 16, 24}), "cuBLASLt: the emulated device has none");
 #endif
   run("adamw", {3000});
   run("gradient_norm", {3000});
+  CHECK_THROWS(device::run_bench(device, "gemm_nt_fixed_against_bare", {8, 8, 8}, Precision::bf16, 1), "no benchmark of an op");
   CHECK_THROWS(device::run_bench(device, "softmax", {1}, Precision::f32, 1), "no benchmark of an op \"softmax\"");
   CHECK_THROWS(device::run_bench(device, "copy", {1, 2}, Precision::f32, 1), "copy takes a shape of 1 sizes, got 2");
 }
