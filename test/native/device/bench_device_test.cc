@@ -39,3 +39,21 @@ TEST(device_benchmarks_run) {
   CHECK_THROWS(device::run_bench(device, "softmax", {1}, Precision::f32, 1), "no benchmark of an op \"softmax\"");
   CHECK_THROWS(device::run_bench(device, "copy", {1, 2}, Precision::f32, 1), "copy takes a shape of 1 sizes, got 2");
 }
+
+// With a stand-in for the library: as many products of each, in turns.
+TEST(device_benchmarks_run_beside_a_rival) {
+  static std::vector<int64_t> loops;
+  static device::Gemm product;
+  device::Backend backend = *exitrl_backend();
+  backend.bare_gemm = [](device::Instance*, const device::Gemm* a, int64_t times, device::Status*) {
+    product = *a;
+    loops.push_back(times);
+  };
+  device::Device device(backend, 0);
+  const BenchResult result = device::run_bench(device, "logits_against_bare", {4, 16, 8}, Precision::bf16, 3);
+  CHECK(result.seconds.size() == 3 && result.rival.size() == 3);
+  CHECK(product.kind == device::GemmKind::nt && product.output == Precision::f32 && product.input == Precision::bf16);
+  CHECK(product.M == 4 && product.N == 16 && product.K == 8 && !product.addend);
+  // Once to warm up and to choose, then one loop a round.
+  CHECK(loops.size() == 4 && loops[1] > 0 && loops[1] == loops[2] && loops[2] == loops[3]);
+}
