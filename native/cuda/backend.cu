@@ -89,7 +89,9 @@ Backend make_table() {
   b.end_graph = [](Instance* i, Status* s) { return value<Graph*>(s, i, [&] { return end_graph(*i); }); };
   b.run_graph = [](Instance* i, Graph* g, Status* s) { protect(s, i, [&] { run_graph(*i, g); }); };
   b.release_graph = [](Instance* i, Graph* g) { release_graph(*i, g); };
-  b.bare_gemm = [](Instance* i, const device::Gemm* a, Status* s) { protect(s, i, [&] { bare_gemm(i->context, *a); }); };
+  b.bare_gemm = [](Instance* i, const device::Gemm* a, int64_t times, Status* s) {
+    protect(s, i, [&] { bare_gemm(i->context, *a, times); });
+  };
 #define EXITRL_OP(name, Arguments) \
   b.name = [](Instance* i, const device::Arguments* a, Status* s) { protect(s, i, [&] { cuda::name(i->context, *a); }); };
   EXITRL_DEVICE_OPS(EXITRL_OP)

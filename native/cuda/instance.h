@@ -51,9 +51,9 @@ void begin_graph(Instance&);
 Graph* end_graph(Instance&);
 void run_graph(Instance&, Graph*);
 void release_graph(Instance&, Graph*);
-// cuBLASLt alone, for benchmarks: descriptors and the algorithm that was fastest on these very factors, both kept from the first call on.
-// Throws Error(internal) where there is no cuBLASLt.
-void bare_gemm(Context&, const device::Gemm&);
+// cuBLASLt alone, for benchmarks: a loop over its one call, with descriptors and the algorithm that was fastest on these very factors, both
+// kept from the first time on. Throws Error(internal) where there is no cuBLASLt.
+void bare_gemm(Context&, const device::Gemm&, int64_t times);
 
 // Errors after which a context cannot be used any more.
 class DeviceLost : public Error {

@@ -8,7 +8,7 @@
 
 namespace exitrl::device {
 
-constexpr uint32_t kBackendAbi = 3;
+constexpr uint32_t kBackendAbi = 4;
 
 struct Status {
   int32_t code = 0;  // 0: well; 1: invalid argument; 2: out of memory; 3: the device failed and is not usable any more; 4: other
@@ -59,8 +59,9 @@ struct Backend {
   void (*run_graph)(Instance*, Graph*, Status*);
   void (*release_graph)(Instance*, Graph*);
 
-  // For benchmarks: the product by cuBLASLt as one would call it for this shape alone. Fails where it is not there.
-  void (*bare_gemm)(Instance*, const Gemm*, Status*);
+  // For benchmarks: the product `times` times in a row by cuBLASLt, as one would call it for this shape alone. Fails where it is not
+  // there.
+  void (*bare_gemm)(Instance*, const Gemm*, int64_t times, Status*);
 
 #define EXITRL_OP(name, Arguments) void (*name)(Instance*, const Arguments*, Status*);
   EXITRL_DEVICE_OPS(EXITRL_OP)

@@ -2,91 +2,33 @@
 
 #include <chrono>
 #include <cmath>
-#include <functional>
-#include <list>
 #include <map>
 #include <numeric>
+#include <string_view>
 
-#include "core/rng.h"
 #include "device/attention_plan.h"
-#include "device/batch_plan.h"
+#include "device/bench_work.h"
 
 namespace exitrl::device {
 namespace {
 
-struct Work {
-  std::function<void()> run;
-  double flops, bytes;
-  std::function<void()> rival = {};
+struct Product {
+  GemmKind kind;
+  Order order = Order::any;
+  bool wide = false;  // fp32 results
 };
 
-class Bench {
- public:
-  Bench(Device& device, Precision precision) : d_(device), p_(precision), size_(precision == Precision::bf16 ? 2 : 4) {}
-
-  // Random numbers of the precision, normally distributed.
-  void* numbers(int64_t n) { return fill(n, p_, 1.0f); }
-  float* floats(int64_t n, float scale = 1.0f) { return static_cast<float*>(fill(n, Precision::f32, scale)); }
-  template <class T>
-  T* array(const std::vector<T>& values) {
-    auto* const p = static_cast<T*>(bytes(int64_t(values.size() * sizeof(T))));
-    d_.upload(p, values.data(), int64_t(values.size() * sizeof(T)));
-    d_.synchronise();
-    return p;
-  }
-  void* bytes(int64_t n) {
-    buffers_.emplace_back(d_, n);
-    return buffers_.back().data();
-  }
-  std::vector<int32_t> random_ints(int64_t n, int64_t below) {
-    std::vector<int32_t> out;
-    for (int64_t i = 0; i < n; ++i) out.push_back(int32_t(philox(3, 1, uint64_t(i))[0] % uint64_t(below)));
-    return out;
-  }
-  int32_t* ints(int64_t n, int64_t below) { return array(random_ints(n, below)); }
-
-  Device& device() { return d_; }
-  Precision precision() const { return p_; }
-  int64_t size() const { return size_; }
-
- private:
-  // One random block, copied until the buffer is full.
-  void* fill(int64_t n, Precision p, float scale) {
-    const int64_t each = p == Precision::bf16 ? 2 : 4, block = std::min<int64_t>(n, int64_t{1} << 22);
-    std::vector<std::byte> host(size_t(block * each));
-    for (int64_t i = 0; i < block; ++i) {
-      const auto r = philox(11, uint64_t(buffers_.size()), uint64_t(i));
-      const float u = (float(r[0]) + 1.0f) * 0x1p-32f;
-      const float x = scale * std::sqrt(-2.0f * std::log(std::min(u, 1.0f))) * std::cos(float(r[1]) * 0x1p-32f * 6.2831853f);
-      if (p == Precision::bf16) reinterpret_cast<uint16_t*>(host.data())[i] = to_bf16(x);
-      else reinterpret_cast<float*>(host.data())[i] = x;
-    }
-    auto* const to = static_cast<std::byte*>(bytes(n * each));
-    d_.upload(to, host.data(), block * each);
-    for (int64_t done = block; done < n; done += block) d_.copy(to + done * each, to, std::min(block, n - done) * each);
-    d_.synchronise();
-    return to;
-  }
-
-  Device& d_;
-  const Precision p_;
-  const int64_t size_;
-  std::list<DeviceBuffer> buffers_;
-};
-
-using Shape = std::vector<int64_t>;
-
-Work gemm(Bench& b, const Shape& s, GemmKind kind, Order order, bool against_bare = false) {
+Work gemm(Bench& b, const Shape& s, const Product& how, bool against_bare) {
   const int64_t M = s[0], N = s[1], K = s[2];
   void *const x = b.numbers(M * K), *const y = b.numbers(N * K);
-  const bool add = kind == GemmKind::tn;
-  void* const d = add ? b.floats(M * N) : b.numbers(M * N);
-  const Precision out = add ? Precision::f32 : b.precision();
-  const int64_t lda = add ? M : K, ldb = kind == GemmKind::nt ? K : N;
-  const Gemm product{kind, x, y, add ? d : nullptr, nullptr, d, M, N, K, lda, ldb, N, 1.0f, b.precision(), out, order};
+  const bool add = how.kind == GemmKind::tn;
+  const Precision out = add || how.wide ? Precision::f32 : b.precision();
+  void* const d = out == Precision::f32 ? b.floats(M * N) : b.numbers(M * N);
+  const int64_t lda = add ? M : K, ldb = how.kind == GemmKind::nt ? K : N, each = add ? 8 : out == Precision::f32 ? 4 : 2;
+  const Gemm product{how.kind, x, y, add ? d : nullptr, nullptr, d, M, N, K, lda, ldb, N, 1.0f, b.precision(), out, how.order};
   Work work{[=, &b] { b.device().gemm(product); }, 2.0 * double(M) * double(N) * double(K),
-            double((M * K + N * K) * b.size() + M * N * (add ? 8 : b.size()))};
-  if (against_bare) work.rival = [=, &b] { b.device().bare_gemm(product); };
+            double((M * K + N * K) * b.size() + M * N * each)};
+  if (against_bare) work.rival = [=, &b](int64_t times) { b.device().bare_gemm(product, times); };
   return work;
 }
 
@@ -205,112 +147,18 @@ Work sample(Bench& b, const Shape& s, float top_p) {
   return {[=, &b] { b.device().sample(a); }, 0, double(R * V * 4)};
 }
 
-// Everything that moves memory more than it computes: bytes are the formula's.
-Work rowwise(Bench& b, const std::string& op, const Shape& s) {
-  Device& d = b.device();
-  const Precision p = b.precision();
-  const auto n = double(b.size());
-  if (op == "rmsnorm_forward" || op == "rmsnorm_backward") {
-    const int64_t T = s[0], C = s[1];
-    void *const x = b.numbers(T * C), *const y = b.numbers(T * C), *const w = b.numbers(C);
-    float* const rstd = b.floats(T);
-    if (op == "rmsnorm_forward") return {[=, &d] { d.rmsnorm_forward({x, w, y, rstd, T, C, 1e-6f, 0, p}); }, 0, 2.0 * double(T * C) * n};
-    void *const addend = b.numbers(T * C), *const dx = b.numbers(T * C);
-    float *const dw = b.floats(C), *const partials = b.floats(rmsnorm_partials(T, C));
-    return {[=, &d] { d.rmsnorm_backward({y, x, w, rstd, addend, dx, dw, partials, T, C, 0, p}); }, 0, 4.0 * double(T * C) * n};
-  }
-  if (op == "glu_forward" || op == "glu_backward") {
-    const int64_t T = s[0], F = s[1];
-    void *const gu = b.numbers(2 * T * F), *const y = b.numbers(T * F);
-    if (op == "glu_forward") return {[=, &d] { d.glu_forward({gu, y, T, F, Activation::silu, p}); }, 0, 3.0 * double(T * F) * n};
-    void *const dgu = b.numbers(2 * T * F), *const dy = b.numbers(T * F);
-    return {[=, &d] { d.glu_backward({dy, gu, dgu, y, T, F, Activation::silu, p}); }, 0, 6.0 * double(T * F) * n};
-  }
-  if (op == "qk_rope_forward" || op == "qk_rope_backward") {
-    const int64_t T = s[0], H = s[1], K = s[2], D = s[3], P = 4096;
-    void *const qkv = b.numbers(T * (H + 2 * K) * D), *const raw = b.numbers(T * (H + K) * D), *const w = b.numbers(D);
-    float *const rstd = b.floats(T * (H + K)), *const angles = b.floats(P * D);
-    const int32_t* const positions = b.ints(T, P);
-    if (op == "qk_rope_forward") {
-      std::vector<int32_t> slots(static_cast<size_t>(T));
-      std::iota(slots.begin(), slots.end(), 0);
-      const int32_t* const at = b.array(slots);
-      const int64_t page = K * 16 * D, pages = (T + 15) / 16;
-      void *const keys = b.numbers(pages * page), *const values = b.numbers(pages * page);
-      return {[=, &d] {
-                d.qk_rope_forward(
-                    {qkv, raw, w, w, rstd, positions, angles, angles + P * D / 2, at, keys, values, page, T, H, K, D, 1e-6f, 0, p});
-              },
-              0, double(T * D) * (3.0 * double(H + K) + 3.0 * double(K)) * n};
-    }
-    float *const dw = b.floats(2 * D), *const partials = b.floats(qk_rope_partials(T, D));
-    return {[=, &d] {
-              d.qk_rope_backward({qkv, raw, w, w, rstd, positions, angles, angles + P * D / 2, dw, dw + D, partials, T, H, K, D, 0, p});
-            },
-            0, 3.0 * double(T * D * (H + K)) * n};
-  }
-  if (op == "embedding_forward" || op == "embedding_backward") {
-    const int64_t T = s[0], C = s[1], V = s[2];
-    const auto tokens = b.random_ints(T, V);
-    void* const y = b.numbers(T * C);
-    if (op == "embedding_forward") {
-      void* const w = b.numbers(V * C);
-      const int32_t* const ids = b.array(tokens);
-      return {[=, &d] { d.embedding_forward({ids, w, y, T, C, 1.0f, p}); }, 0, 2.0 * double(T * C) * n};
-    }
-    MicroBatch micro;
-    micro.tokens = tokens;
-    const BatchPlan plan = plan_batch(micro);
-    float* const dw = b.floats(V * C);
-    EmbeddingBackward a{};
-    a.order = b.array(plan.token_order), a.starts = b.array(plan.token_starts), a.ids = b.array(plan.token_ids),
-    a.long_starts = b.array(plan.long_starts);
-    a.dy = y, a.dw = dw, a.partials = b.floats(std::max<int64_t>(1, embedding_partials(T, C)));
-    a.P = int64_t(plan.token_ids.size()), a.M = int64_t(plan.long_starts.size()) - 1, a.long_pieces = plan.long_starts.back();
-    a.C = C, a.scale = 1.0f, a.precision = p;
-    const auto distinct = std::min(double(V), double(plan.token_ids.size()));
-    return {[=, &d] { d.embedding_backward(a); }, 0, double(T * C) * n + 8.0 * distinct * double(C)};
-  }
-  if (op == "head_rows" || op == "head_gradient") {
-    const int64_t R = s[0], V = s[1];
-    float *const z = b.floats(R * V, 2.0f), *const rows = b.floats(5 * R, 0.1f);
-    const int32_t* const targets = b.ints(R, V);
-    if (op == "head_rows")
-      return {[=, &d] { d.head_rows({z, targets, rows, rows + R, rows + 2 * R, rows + 3 * R, R, V, 1.0f}); }, 0, 4.0 * double(R * V)};
-    return {[=, &d] {
-              d.head_gradient({z, targets, rows + 2 * R, rows + 3 * R, rows + R, rows + 4 * R, nullptr, R, V, 1.0f, p});
-            },
-            0, double(R * V) * (4.0 + n)};
-  }
-  const int64_t count = s[0];
-  if (op == "copy") {
-    void *const from = b.bytes(count), *const to = b.bytes(count);
-    return {[=, &d] { d.copy(to, from, count); }, 0, 2.0 * double(count)};
-  }
-  float* const grad = b.floats(count, 0.01f);
-  auto* const partials = static_cast<double*>(b.bytes(norm_partials(count) * 8));
-  auto* const norm = static_cast<double*>(b.bytes(16));
-  if (op == "gradient_norm") return {[=, &d] { d.gradient_norm({grad, partials, norm, count, 1.0}); }, 0, 4.0 * double(count)};
-  float *const master = b.floats(count), *const m = b.floats(count, 0.01f), *const v = b.floats(count, 0);
-  void* const weights = p == Precision::bf16 ? b.numbers(count) : master;
-  const auto* const ranges = b.array(std::vector<AdamWRange>{{0, count, 1}});
-  const auto* const step = b.array(std::vector<AdamWStep>{{1e-4, 0.9, 0.95, 1e-8, 0.1, 0.1, 0.05}});
-  const double* const clip = b.array(std::vector<double>{1.0});
-  return {[=, &d] {
-            d.adamw({master, weights, grad, m, v, ranges, step, clip, 1, count, p});
-          },
-          0, double(count) * (p == Precision::bf16 ? 34.0 : 32.0)};
-}
-
 Work make(Bench& b, const std::string& op, const Shape& s) {
   const auto dims = [&](size_t n) {
     require(s.size() == n, op + " takes a shape of " + std::to_string(n) + " sizes, got " + std::to_string(s.size()));
     for (int64_t x : s) require(x > 0, op + ": sizes must be above 0");
   };
-  const std::map<std::string, std::pair<GemmKind, Order>> gemms{
-      {"gemm_nt", {GemmKind::nt, Order::any}},         {"gemm_nn", {GemmKind::nn, Order::any}},
-      {"gemm_tn", {GemmKind::tn, Order::any}},         {"gemm_nt_fixed", {GemmKind::nt, Order::fixed}},
-      {"gemm_nn_fixed", {GemmKind::nn, Order::fixed}}, {"gemm_tn_fixed", {GemmKind::tn, Order::fixed}}};
+  const std::map<std::string, Product> products{{"gemm_nt", {GemmKind::nt}},
+                                                {"gemm_nn", {GemmKind::nn}},
+                                                {"gemm_tn", {GemmKind::tn}},
+                                                {"logits", {GemmKind::nt, Order::any, true}},
+                                                {"gemm_nt_fixed", {GemmKind::nt, Order::fixed}},
+                                                {"gemm_nn_fixed", {GemmKind::nn, Order::fixed}},
+                                                {"gemm_tn_fixed", {GemmKind::tn, Order::fixed}}};
   const std::map<std::string, size_t> rows{{"copy", 1},
                                            {"rmsnorm_forward", 2},
                                            {"rmsnorm_backward", 2},
@@ -324,9 +172,11 @@ Work make(Bench& b, const std::string& op, const Shape& s) {
                                            {"head_gradient", 2},
                                            {"adamw", 1},
                                            {"gradient_norm", 1}};
-  if (const auto found = gemms.find(op); found != gemms.end()) return dims(3), gemm(b, s, found->second.first, found->second.second);
-  if (const auto found = gemms.find(op.substr(0, 7)); found != gemms.end() && op.substr(7) == "_against_bare")
-    return dims(3), gemm(b, s, found->second.first, Order::any, true);
+  constexpr std::string_view kAgainst = "_against_bare";
+  const bool against = op.ends_with(kAgainst);
+  const auto product = products.find(against ? op.substr(0, op.size() - kAgainst.size()) : op);
+  if (product != products.end() && !(against && product->second.order == Order::fixed))
+    return dims(3), gemm(b, s, product->second, against);
   if (const auto found = rows.find(op); found != rows.end()) return dims(found->second), rowwise(b, op, s);
   if (op == "attention_forward") return dims(5), attention_forward(b, s);
   if (op == "attention_backward") return dims(5), attention_backward(b, s);
@@ -344,25 +194,33 @@ BenchResult run_bench(Device& device, const std::string& op, const std::vector<i
   Bench bench(device, precision);
   const Work work = make(bench, op, shape);
   using Clock = std::chrono::steady_clock;
-  const auto seconds_of = [&](const std::function<void()>& run, int64_t times) {
+  const auto seconds_of = [&](const auto& run, int64_t times) {
     device.synchronise();
     const auto begin = Clock::now();
-    for (int64_t i = 0; i < times; ++i) run();
+    run(times);
     device.synchronise();
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
-  const auto seconds = [&](int64_t times) { return seconds_of(work.run, times); };
+  const auto ours = [&](int64_t times) {
+    for (int64_t i = 0; i < times; ++i) work.run();
+  };
+  const auto seconds = [&](int64_t times) { return seconds_of(ours, times); };
+  if (work.rival) seconds_of(work.rival, 2);  // first: where there is none, nothing else needs to run
   seconds(2);
-  if (work.rival) seconds_of(work.rival, 2);
   // Long enough that the clock, the launch of the first and the wait for the last do not count.
   const double once = seconds(1);
   const auto times = std::max<int64_t>(1, std::min<int64_t>(200, int64_t(0.02 / std::max(once, 1e-7))));
   BenchResult result;
   result.flops = work.flops;
   result.bytes = work.bytes;
-  for (int64_t r = 0; r < repeats; ++r) {
-    result.seconds.push_back(seconds(times) / double(times));
+  const auto rival = [&] {
     if (work.rival) result.rival.push_back(seconds_of(work.rival, times) / double(times));
+  };
+  for (int64_t r = 0; r < repeats; ++r) {
+    // Each of the two begins every other round.
+    if (r % 2 == 1) rival();
+    result.seconds.push_back(seconds(times) / double(times));
+    if (r % 2 == 0) rival();
   }
   return result;
 }

@@ -12,8 +12,9 @@ namespace exitrl::device {
 // Ops and their shapes, all in one precision:
 //   copy [bytes]
 //   gemm_nt | gemm_nn | gemm_tn [M, N, K]            gemm_tn adds to fp32
-//   gemm_nt_fixed | gemm_nn_fixed | gemm_tn_fixed    the same in a fixed order (exact mode)
-//   gemm_nt_against_bare | gemm_nn_ .. | gemm_tn_ ..  the first again, in turns with cuBLASLt called for this shape alone
+//   logits [M, N, K]                                 gemm_nt with fp32 results
+//   gemm_nt_against_bare | .. | logits_against_bare  each of these in turns with a bare loop of cuBLASLt for this shape alone
+//   gemm_nt_fixed | gemm_nn_fixed | gemm_tn_fixed    in a fixed order (exact mode)
 //   rmsnorm_forward | rmsnorm_backward [T, C]        glu_forward | glu_backward [T, F]
 //   qk_rope_forward | qk_rope_backward [T, H, K, D]
 //   embedding_forward | embedding_backward [T, C, V]

@@ -1,6 +1,7 @@
 #include "device/device.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace exitrl::device {
 
@@ -62,10 +63,12 @@ void Staging::begin(std::byte* to, int64_t capacity) {
   if (turn.sent) device_.wait_mark(first_mark_ + current_);
   turn.sent = false;
   if (turn.bytes < capacity) {
+    // Freeing pinned memory waits for all of the device's work: there is room to grow, and for the largest set so far in every turn.
+    largest_ = std::max(largest_, int64_t(std::bit_ceil(uint64_t(capacity))));
     if (turn.data) device_.release_pinned(turn.data);
     turn = {};
-    turn.data = static_cast<std::byte*>(device_.allocate_pinned(capacity));
-    turn.bytes = capacity;
+    turn.data = static_cast<std::byte*>(device_.allocate_pinned(largest_));
+    turn.bytes = largest_;
   }
   to_ = to;
   capacity_ = capacity;

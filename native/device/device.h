@@ -64,7 +64,7 @@ class Device {
   Graph* end_graph() { return call<Graph*>([&](Status* s) { return backend.end_graph(instance_, s); }); }
   void run_graph(Graph* graph) { run([&](Status* s) { backend.run_graph(instance_, graph, s); }); }
   void release_graph(Graph* graph) { backend.release_graph(instance_, graph); }
-  void bare_gemm(const Gemm& a) { run([&](Status* s) { backend.bare_gemm(instance_, &a, s); }); }
+  void bare_gemm(const Gemm& a, int64_t times) { run([&](Status* s) { backend.bare_gemm(instance_, &a, times, s); }); }
 
  private:
   template <class Body>
@@ -203,7 +203,7 @@ class Staging {
   Turn turns_[kTurns];
   int current_ = 0;
   std::byte* to_ = nullptr;
-  int64_t capacity_ = 0, used_ = 0;
+  int64_t capacity_ = 0, used_ = 0, largest_ = 0;
 };
 
 }  // namespace exitrl::device

@@ -22,6 +22,7 @@ class DevicePass {
       micros_.emplace_back();
       fill(micros_.back(), batch, borders[i], borders[i + 1], targets);
       plans_.push_back(plan_pass(micros_.back(), config(), m_.network_.common_window(), use));
+      first_.push_back(most_.targets);
       rows = std::max(rows, micros_.back().T());
       most_.grow(micros_.back(), plans_.back());
     }
@@ -40,11 +41,18 @@ class DevicePass {
 
   size_t size() const { return micros_.size(); }
   const MicroBatch& micro(size_t i) const { return micros_[i]; }
+  // Log-probabilities and entropies of all micro-batches' targets, one after the other; where those of micro-batch i begin.
+  int64_t targets() const { return most_.targets; }
+  int64_t first_target(size_t i) const { return first_[i]; }
+  const float* logprob() const { return at_.logprob; }
+  const float* entropy() const { return at_.entropy; }
 
   // Sends what micro-batch i needs and runs its forward pass; hidden states are in workspace().hidden.
   void forward(size_t i, const DevicePolicy& policy, const std::function<void(int64_t, const void*)>& each_layer = {}) {
     const MicroBatch& micro = micros_[i];
     const PassPlan& plan = plans_[i];
+    logprob_ = at_.logprob + first_[i];
+    entropy_ = at_.entropy + first_[i];
     Staging& staging = m_.pass_staging_;
     staging.begin(at_.small, most_.bytes);
     rows_ = plan.send(staging, micro);
@@ -70,8 +78,13 @@ class DevicePass {
   // Log-probabilities and entropies of the targets [begin, end), at most head_chunk(V): logits stay for head_gradient().
   void head_rows(const DevicePolicy& policy, int64_t begin, int64_t end, double temperature) {
     logits(policy, begin, end);
-    d_.head_rows({at_.logits, targets_at_ + begin, at_.logprob + begin, at_.entropy + begin, at_.max + begin, at_.log_sum + begin,
+    d_.head_rows({at_.logits, targets_at_ + begin, logprob_ + begin, entropy_ + begin, at_.max + begin, at_.log_sum + begin,
                   end - begin, config().V, 1.0f / float(temperature)});
+  }
+  // Of all targets of micro-batch i, whose forward pass was the last.
+  void all_head_rows(const DevicePolicy& policy, size_t i, double temperature) {
+    const int64_t N = micros_[i].N(), chunk = head_chunk(config().V);
+    for (int64_t from = 0; from < N; from += chunk) head_rows(policy, from, std::min(N, from + chunk), temperature);
   }
   void logits(const DevicePolicy& policy, int64_t begin, int64_t end) {
     m_.network_.logits(policy, hidden_at(at_.head_in, begin), end - begin, at_.logits);
@@ -81,8 +94,8 @@ class DevicePass {
     PgLoss a = loss_;
     a.settings = settings;
     a.batch = whole;
-    a.logprob = at_.logprob;
-    a.entropy = at_.entropy;
+    a.logprob = logprob_;
+    a.entropy = entropy_;
     a.dlogprob = at_.dlogprob;
     a.dentropy = at_.dentropy;
     a.scratch = at_.scratch;
@@ -98,7 +111,7 @@ class DevicePass {
   void head_gradient(const DevicePolicy& policy, int64_t begin, int64_t end, double temperature, bool entropy_gradient, float* gradients) {
     const Precision p = m_.network_.precision;
     const int64_t V = config().V;
-    d_.head_gradient({at_.logits, targets_at_ + begin, at_.max + begin, at_.log_sum + begin, at_.entropy + begin, at_.dlogprob + begin,
+    d_.head_gradient({at_.logits, targets_at_ + begin, at_.max + begin, at_.log_sum + begin, entropy_ + begin, at_.dlogprob + begin,
                       entropy_gradient ? at_.dentropy + begin : nullptr, end - begin, V, 1.0f / float(temperature), p});
     m_.network_.logits_backward(policy, at_.logits, gradient_stride(V, p), hidden_at(at_.head_in, begin), end - begin,
                                 hidden_at(at_.head_d, begin), gradients);
@@ -167,9 +180,12 @@ class DevicePass {
   const Recompute recompute_;
   std::vector<MicroBatch> micros_;
   std::vector<PassPlan> plans_;
+  std::vector<int64_t> first_;  // targets of the micro-batches before
   PassSizes most_;
   PassMemory at_;
   PassRows rows_;
+  // Of the micro-batch that forward() has run.
+  float *logprob_ = nullptr, *entropy_ = nullptr;
   PgLoss loss_{};
   const int32_t *gather_ = nullptr, *targets_at_ = nullptr, *scatter_starts_ = nullptr, *scatter_index_ = nullptr;
 };

@@ -80,8 +80,7 @@ class DeviceModel {
   friend class DeviceRollout;
   friend class DevicePass;
   void fetch(float* to, const void* from, int64_t count);
-  void find_entropy_threshold(const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, int64_t trained,
-                              double* threshold, std::stop_token stop);
+  void find_entropy_threshold(class DevicePass& pass, const LossSettings& loss, double* threshold, std::stop_token stop);
   DevicePolicy policy() const;
   DevicePolicy reference_policy() const;
   const ParameterList& trained() const;
@@ -102,7 +101,6 @@ class DeviceModel {
   Decay ranges_decay_ = Decay::none;
   DeviceBuffer controls_;  // DeviceControls
   DeviceBuffer norm_partials_;
-  DeviceBuffer entropies_;  // of a batch's trained tokens, for top_entropy
   DeviceBuffer memory_;
   Phase phase_ = Phase::none;
   Staging pass_staging_;

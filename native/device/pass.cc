@@ -79,7 +79,8 @@ PassMemory::PassMemory(Segments& s, const DecoderConfig& c, Precision p, int64_t
         static_cast<std::byte*>(s.take("keys and values of one layer", most.pages * page, p)), 0, page};
   if (most.N > 0) logits = s.take<float>("logits of a chunk", std::min(most.N, head_chunk(c.V)) * c.V);
   head_in = s.take("head rows", most.N * c.C, p);
-  for (float** at : {&logprob, &entropy, &max, &log_sum}) *at = s.take<float>("head rows", most.N);
+  for (float** at : {&logprob, &entropy}) *at = s.take<float>("values of all targets", most.targets);
+  for (float** at : {&max, &log_sum}) *at = s.take<float>("head rows", most.N);
   if (use == Workspace::Use::training) {
     head_d = s.take("head rows", most.N * c.C, p);
     for (float** at : {&dlogprob, &dentropy}) *at = s.take<float>("head rows", most.N);

@@ -34,10 +34,11 @@ struct PassPlan {
 };
 PassPlan plan_pass(const MicroBatch& micro, const DecoderConfig& config, int64_t window, Workspace::Use use);
 
-// Sizes that the largest micro-batch needs.
+// Sizes that the largest micro-batch needs, and how many targets all of them have together.
 struct PassSizes {
-  int64_t pages = 1, N = 0, B = 1, bytes = 256;
+  int64_t pages = 1, N = 0, B = 1, bytes = 256, targets = 0;
   void grow(const MicroBatch& micro, const PassPlan& plan) {
+    targets += micro.N();
     pages = std::max(pages, micro.pages);
     N = std::max(N, micro.N());
     B = std::max(B, micro.B());
@@ -55,8 +56,8 @@ struct PassMemory {
   float* logits = nullptr;              // (head_chunk(V), V)
   void* head_in = nullptr;              // (N, C) hidden rows that predict the targets
   void* head_d = nullptr;               // (N, C) their gradients
-  float *logprob = nullptr, *entropy = nullptr, *max = nullptr, *log_sum = nullptr;  // (N)
-  float *dlogprob = nullptr, *dentropy = nullptr;                                    // (N)
+  float *logprob = nullptr, *entropy = nullptr;                                        // (targets) of all micro-batches
+  float *max = nullptr, *log_sum = nullptr, *dlogprob = nullptr, *dentropy = nullptr;  // (N)
   double* scratch = nullptr;            // of pg_loss
   std::byte* small = nullptr;           // where the staged arrays lie
 };

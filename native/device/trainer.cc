@@ -19,29 +19,17 @@ void check_cancelled(Device& device, const std::stop_token& stop) {
 
 }  // namespace
 
-// A pass before that of the gradients: the entropies of all trained tokens, and from them the lowest that is trained. The host waits
-// for neither.
-void DeviceModel::find_entropy_threshold(const RolloutBatch& batch, const LossSettings& loss, int64_t micro_batch_tokens, int64_t trained,
-                                         double* threshold, std::stop_token stop) {
+// Forward passes before those of the gradients, in the same places: the entropies of all trained tokens, and from them the lowest that
+// is trained. The host waits for neither.
+void DeviceModel::find_entropy_threshold(DevicePass& pass, const LossSettings& loss, double* threshold, std::stop_token stop) {
   const DevicePolicy weights = policy();
-  if (entropies_.bytes() < trained * int64_t(sizeof(float))) {
-    device_.synchronise();
-    entropies_.reset();
-    entropies_ = DeviceBuffer(device_, trained * int64_t(sizeof(float)));
-  }
-  DevicePass pass(*this, batch, micro_batch_tokens, Targets::loss_mask, Workspace::Use::forward, Recompute::none);
-  const int64_t chunk = head_chunk(decoder_.config.V);
-  int64_t known = 0;
   for (size_t i = 0; i < pass.size(); ++i) {
     check_cancelled(device_, stop);
-    const int64_t N = pass.micro(i).N();
-    if (N == 0) continue;
+    if (pass.micro(i).N() == 0) continue;
     pass.forward(i, weights);
-    for (int64_t from = 0; from < N; from += chunk) pass.head_rows(weights, from, std::min(N, from + chunk), loss.temperature);
-    device_.copy(entropies_.floats() + known, pass.memory().entropy, N * int64_t(sizeof(float)));
-    known += N;
+    pass.all_head_rows(weights, i, loss.temperature);
   }
-  device_.entropy_threshold({entropies_.floats(), threshold, known, loss.top_entropy});
+  device_.entropy_threshold({pass.entropy(), threshold, pass.targets(), loss.top_entropy});
 }
 
 TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettings& loss, const TrainSettings& train,
@@ -58,9 +46,8 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
   pass_staging_.begin(controls_.data(), int64_t(sizeof start));
   pass_staging_.add(&start, 1);
   pass_staging_.send();
-  if (loss.top_entropy < 1.0)
-    find_entropy_threshold(batch, loss, train.micro_batch_tokens, whole.trained_tokens, &at->entropy_threshold, stop);
   DevicePass pass(*this, batch, train.micro_batch_tokens, Targets::loss_mask, Workspace::Use::training, train.recompute);
+  if (loss.top_entropy < 1.0) find_entropy_threshold(pass, loss, &at->entropy_threshold, stop);
   const int64_t chunk = head_chunk(decoder_.config.V);
   bool compared = false;
   for (size_t i = 0; i < pass.size(); ++i) {
@@ -70,7 +57,7 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
     pass.forward(i, weights);
     const bool whole_sequences = needs_sequence_pass(loss), entropy = loss.entropy_weight != 0;
     if (whole_sequences) {
-      for (int64_t from = 0; from < N; from += chunk) pass.head_rows(weights, from, std::min(N, from + chunk), loss.temperature);
+      pass.all_head_rows(weights, i, loss.temperature);
       pass.loss(loss, whole, i, 0, N, *at);
     }
     for (int64_t from = 0; from < N; from += chunk) {
@@ -100,22 +87,20 @@ void DeviceModel::score(bool use_reference, const RolloutBatch& batch, double te
   require(temperature > 0, "temperature must be above 0");
   const DevicePolicy weights = use_reference ? reference_policy() : policy();
   DevicePass pass(*this, batch, micro_batch_tokens, Targets::all, Workspace::Use::forward, Recompute::none);
-  const int64_t chunk = head_chunk(decoder_.config.V);
-  std::vector<float> lp, h;
+  for (size_t i = 0; i < pass.size(); ++i) {
+    check_cancelled(device_, stop);
+    if (pass.micro(i).N() == 0) continue;
+    pass.forward(i, weights);
+    pass.all_head_rows(weights, i, temperature);
+  }
+  const int64_t bytes = pass.targets() * int64_t(sizeof(float));
+  std::vector<float> lp(size_t(pass.targets())), h(lp.size());
+  device_.download_later(lp.data(), pass.logprob(), bytes);
+  device_.download(h.data(), pass.entropy(), bytes);
   int64_t at = 0;
   for (size_t i = 0; i < pass.size(); ++i) {
-    check_cancelled(stop);
-    const MicroBatch& micro = pass.micro(i);
-    const int64_t N = micro.N();
-    lp.resize(size_t(N));
-    h.resize(size_t(N));
-    if (N > 0) {
-      pass.forward(i, weights);
-      for (int64_t from = 0; from < N; from += chunk) pass.head_rows(weights, from, std::min(N, from + chunk), temperature);
-      device_.download_later(lp.data(), pass.memory().logprob, N * int64_t(sizeof(float)));
-      device_.download(h.data(), pass.memory().entropy, N * int64_t(sizeof(float)));
-    }
-    spread_scores(micro, batch, lp.data(), h.data(), logprob, entropy, at);
+    const int64_t first = pass.first_target(i);
+    spread_scores(pass.micro(i), batch, lp.data() + first, h.data() + first, logprob, entropy, at);
   }
 }
 

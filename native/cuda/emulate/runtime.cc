@@ -109,6 +109,6 @@ void begin_graph(Instance&) { emulate::begin_capture(); }
 Graph* end_graph(Instance&) { return new Graph{emulate::end_capture()}; }
 void run_graph(Instance&, Graph* graph) { graph->run(); }
 void release_graph(Instance&, Graph* graph) { delete graph; }
-void bare_gemm(Context&, const device::Gemm&) { fail(ErrorCode::internal, "cuBLASLt: the emulated device has none"); }
+void bare_gemm(Context&, const device::Gemm&, int64_t) { fail(ErrorCode::internal, "cuBLASLt: the emulated device has none"); }
 
 }  // namespace exitrl::cuda

@@ -256,14 +256,16 @@ void choose_by_time(Plan& plan, Handle handle, const Context& context, const dev
 
 }  // namespace
 
-void bare_gemm(Context& context, const device::Gemm& a) {
+void bare_gemm(Context& context, const device::Gemm& a, int64_t times) {
   if (!context.libraries) fail(ErrorCode::internal, "cuBLASLt: " + (cublaslt().note.empty() ? "cannot be used" : cublaslt().note));
   Libraries& libraries = *context.libraries;
   const auto [at, fresh] = libraries.timed_plans.try_emplace(key_of(a), libraries.api);
   Plan& plan = at->second;
   if (fresh) choose_by_time(plan, libraries.handle, context, a);
   if (!plan.usable) fail(ErrorCode::internal, "cuBLASLt has no algorithm for this product");
-  demand(plan.run(libraries.handle, context, a, plan.algorithm), "cublasLtMatmul");
+  int status = 0;
+  for (int64_t i = 0; i < times && status == 0; ++i) status = plan.run(libraries.handle, context, a, plan.algorithm);
+  demand(status, "cublasLtMatmul");
 }
 
 }  // namespace exitrl::cuda

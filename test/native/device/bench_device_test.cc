@@ -18,6 +18,7 @@ TEST(device_benchmarks_run) {
   CHECK(run("copy", {4096}).bytes == 8192);
   for (const char* op : {"gemm_nt", "gemm_nn", "gemm_tn", "gemm_nt_fixed", "gemm_nn_fixed", "gemm_tn_fixed"})
     CHECK(run(op, {8, 16, 24}).flops == 2 * 8 * 16 * 24);
+  CHECK(run("logits", {8, 16, 24}).bytes == 2 * (8 * 24 + 16 * 24) + 4 * 8 * 16);
   for (const char* op :
        {"rmsnorm_forward", "rmsnorm_backward", "glu_forward", "glu_backward", "head_rows", "head_gradient", "sample", "sample_top_p"})
     run(op, {5, 24});
@@ -29,10 +30,30 @@ TEST(device_benchmarks_run) {
   CHECK(run("attention_decode_group", {2, 4, 64, 10, 2, 1, 16}).bytes == (2 * 64 + 8 * 10) * 2 * 16 * 2);
   CHECK(run("head", {6, 16, 40}).flops == 6.0 * 6 * 16 * 40);
 #ifndef EXITRL_ON_CARD
-  CHECK_THROWS(run("gemm_nt_against_bare", {8, 16, 24}), "cuBLASLt: the emulated device has none");
+  for (const char* op : {"gemm_nt_against_bare", "gemm_nn_against_bare", "gemm_tn_against_bare", "logits_against_bare"})
+    CHECK_THROWS(run(op, {8, 16, 24}), "cuBLASLt: the emulated device has none");
 #endif
   run("adamw", {3000});
   run("gradient_norm", {3000});
+  CHECK_THROWS(device::run_bench(device, "gemm_nt_fixed_against_bare", {8, 8, 8}, Precision::bf16, 1), "no benchmark of an op");
   CHECK_THROWS(device::run_bench(device, "softmax", {1}, Precision::f32, 1), "no benchmark of an op \"softmax\"");
   CHECK_THROWS(device::run_bench(device, "copy", {1, 2}, Precision::f32, 1), "copy takes a shape of 1 sizes, got 2");
+}
+
+// With a stand-in for the library: as many products of each, in turns.
+TEST(device_benchmarks_run_beside_a_rival) {
+  static std::vector<int64_t> loops;
+  static device::Gemm product;
+  device::Backend backend = *exitrl_backend();
+  backend.bare_gemm = [](device::Instance*, const device::Gemm* a, int64_t times, device::Status*) {
+    product = *a;
+    loops.push_back(times);
+  };
+  device::Device device(backend, 0);
+  const BenchResult result = device::run_bench(device, "logits_against_bare", {4, 16, 8}, Precision::bf16, 3);
+  CHECK(result.seconds.size() == 3 && result.rival.size() == 3);
+  CHECK(product.kind == device::GemmKind::nt && product.output == Precision::f32 && product.input == Precision::bf16);
+  CHECK(product.M == 4 && product.N == 16 && product.K == 8 && !product.addend);
+  // Once to warm up and to choose, then one loop a round.
+  CHECK(loops.size() == 4 && loops[1] > 0 && loops[1] == loops[2] && loops[2] == loops[3]);
 }

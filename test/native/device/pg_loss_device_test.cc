@@ -165,7 +165,7 @@ TEST(device_pg_loss_takes_what_is_not_there) {
 
 TEST(device_entropy_threshold_is_that_of_the_cpu) {
   for (const int64_t n : {1, 2, 3, 7, 64, 129, 1000, 5001, 8192})
-    for (const double top : {1.0, 0.999, 0.7, 0.4, 0.2, 0.01, 1e-9}) {
+    for (const double top : {1.0, 0.999, 0.7, 0.4, 0.2, 0.01, 1e-9, 0.0}) {
       Floats entropies = random_floats(n, unsigned(n));
       for (int64_t i = 0; i < n; ++i) {
         float& x = entropies[size_t(i)];
