@@ -120,7 +120,7 @@ for (const [name, seconds, without] of [
   const dtype = name === 'gpu-ops' ? ['--dtype', 'bfloat16'] : [];
   const only = without ? ['--only', 'attention_'] : [];
   const part = run(
-    name,
+    without ? `${name} without wgmma` : name,
     './node',
     ['dist/bench/main.js', name, '--repeats', '5', '--micro-batch-tokens', '32768', ...dtype, ...only, '--json', file],
     { seconds: Math.min(seconds, left), env: without },
