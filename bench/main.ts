@@ -1,7 +1,7 @@
 // exit-rl bench: runs the named benchmarks (all without a name), prints Markdown, writes JSON when asked.
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { environmentFacts } from '../lib/runs/facts.ts';
+import { writeAtomically } from '../lib/runs/files.ts';
 import { curriculum } from './curriculum.ts';
 import { gemm } from './gemm.ts';
 import { gpuOps } from './gpu-ops.ts';
@@ -16,7 +16,6 @@ import { lora } from './lora.ts';
 import { ops } from './ops.ts';
 import { revise } from './revise.ts';
 import { rewards } from './rewards.ts';
-
 import { sandbox } from './sandbox.ts';
 import { addon } from './support/engine.ts';
 import type { BenchOptions } from './support/options.ts';
@@ -57,7 +56,8 @@ const USAGE = `exit-rl bench [${[...Object.keys(BENCHMARKS), ...Object.keys(ON_A
   --micro-batch-tokens N   of our training steps (8192)
   --dtype NAME             of our models: float32 or bfloat16 (float32)
   --device NAME            of the gpu benchmarks (cuda:0)
-  --json FILE              everything measured
+  --small                  tiny shapes of the gpu benchmarks, to see that they run
+  --json FILE              everything measured; the gpu benchmarks write it after every case
 
 Peers run in the Python that EXIT_RL_PEER_PYTHON names (default: python3).`;
 
@@ -77,6 +77,7 @@ const { values, positionals } = parseArgs({
     'micro-batch-tokens': { type: 'string' },
     dtype: { type: 'string', default: 'float32' },
     device: { type: 'string', default: 'cuda:0' },
+    small: { type: 'boolean', default: false },
     json: { type: 'string' },
     help: { type: 'boolean' },
   },
@@ -91,7 +92,7 @@ if (values.help || unknown.length > 0) {
 if (values.dtype !== 'float32' && values.dtype !== 'bfloat16') {
   throw new Error(`--dtype ${values.dtype}: expected float32 or bfloat16`);
 }
-const options: BenchOptions = {
+const settings: Omit<BenchOptions, 'progress'> = {
   threads: positive(values.threads, 2),
   repeats: positive(values.repeats, 7),
   peers: !values['no-peers'],
@@ -99,17 +100,25 @@ const options: BenchOptions = {
   dtype: values.dtype,
   device: values.device,
   microBatchTokens: positive(values['micro-batch-tokens'], 8192),
+  small: values.small,
 };
+const facts = environmentFacts(addon.doctor());
 const reports: Report[] = [];
+
+function write(all: readonly Report[], running: string | null, complete: boolean): void {
+  if (values.json === undefined) return;
+  const results = all.map(({ name, title, data, notMeasured = [] }) => ({ name, title, data, notMeasured }));
+  const content = { complete, running, facts, options: settings, results };
+  writeAtomically(values.json, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+const options: BenchOptions = {
+  ...settings,
+  progress: (report, running) => write([...reports, report], running && `${report.name}: ${running}`, false),
+};
 for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
   const report = await { ...BENCHMARKS, ...ON_A_CARD }[name]!(options);
   console.log(markdown(report));
   reports.push(report);
 }
-if (values.json !== undefined) {
-  const results = reports.map(({ name, title, data }) => ({ name, title, data }));
-  writeFileSync(
-    values.json,
-    `${JSON.stringify({ facts: environmentFacts(addon.doctor()), options, results }, null, 2)}\n`,
-  );
-}
+write(reports, null, true);
