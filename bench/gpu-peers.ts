@@ -62,6 +62,8 @@ export async function gpuPeers(options: BenchOptions): Promise<Report> {
       const result = await run();
       report.rows.push(...contestRows(label, result));
       data[label] = result.measured;
+      for (const { name, missing } of result.measured)
+        if (missing !== null) report.notMeasured.push({ label: `${label}, ${name}`, reason: missing });
     },
   });
   await ops(report, add, options);
@@ -89,7 +91,8 @@ async function ops(report: OpenReport, add: Add, options: BenchOptions): Promise
   options.progress?.(report, 'starting PyTorch');
   await withPeers([['PyTorch', 'gpu.py', settings]], options, (running, missing) => {
     const besideEach = cases.map(({ op, shape, label }) => {
-      const run = async (): Promise<number> => median(timeOp(op, shape, options, { repeats: WINDOWS }).seconds);
+      const run = async (): Promise<number> =>
+        median(timeOp(op, shape, options, { repeats: options.small ? 1 : WINDOWS }).seconds);
       const entrants = [{ name: 'exit-rl', run }, ...running.map((peer) => entrant(peer, { op, shape }))];
       return add(label, () => compete(entrants, missing, options));
     });
@@ -114,9 +117,10 @@ async function withModel(
 function trained(name: PublishedName, compile: boolean, options: BenchOptions): Promise<Contest> {
   const shape = modelShape(name, options);
   const length = sized(options, TRAINING.length);
-  const tokens = TRAINING.sequences * length;
-  const microBatchTokens = MICRO_BATCH * length;
-  const sequences = randomSequences(TRAINING.sequences, length, shape.vocabulary);
+  const count = options.small ? 8 : TRAINING.sequences;
+  const tokens = count * length;
+  const microBatchTokens = Math.min(MICRO_BATCH, count / 2) * length;
+  const sequences = randomSequences(count, length, shape.vocabulary);
   const batch = describeBatch(exampleBatch(sequences.map((s) => promptAndAnswer(s.subarray(0, 1), s.subarray(1)))));
   const settings = { what: 'train', model: shape, device: card(options), length, tokens, microBatchTokens, compile };
   return withModel(publishedConfig(shape, length), options, (model) => {
@@ -131,7 +135,10 @@ function trained(name: PublishedName, compile: boolean, options: BenchOptions): 
 
 function generated(work: (typeof WORKLOADS)[keyof typeof WORKLOADS], options: BenchOptions): Promise<Contest> {
   const shape = modelShape(GENERATED, options);
-  const [prompts, samples] = [work.prompts, sized(options, work.samples)];
+  const [prompts, samples] = [work.prompts, work.samples].map((n) => (options.small ? Math.min(2, n) : n)) as [
+    number,
+    number,
+  ];
   const [promptTokens, newTokens] = [sized(options, work.promptTokens), sized(options, work.newTokens)];
   const batch = describeBatch(promptBatch(randomSequences(prompts, promptTokens, shape.vocabulary)));
   const settings = sampling({ samplesPerPrompt: samples, newTokens, seed: 1 });

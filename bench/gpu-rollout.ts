@@ -83,7 +83,7 @@ export async function gpuRollout(options: BenchOptions): Promise<Report> {
 }
 
 const reduced = ({ prompts, samples, newTokens }: Workload, options: BenchOptions): Workload => ({
-  prompts: prompts.slice(0, sized(options, prompts.length)).map((n) => sized(options, n)),
+  prompts: prompts.slice(0, options.small ? 4 : prompts.length).map((n) => sized(options, n)),
   samples: Math.min(samples, options.small ? 2 : samples),
   newTokens: sized(options, newTokens),
 });

@@ -20,7 +20,8 @@ type Batch = ReturnType<typeof describeBatch>;
 
 export async function gpuTrain(options: BenchOptions): Promise<Report> {
   const length = sized(options, LENGTH);
-  const tokens = SEQUENCES * length;
+  const count = options.small ? 8 : SEQUENCES;
+  const tokens = count * length;
   const columns = ['model', 'micro-batch', 'tokens/s', 'of the limit', 'passes ms', 'update ms', 'update of its limit'];
   const data = { rates: {}, models: {} as Record<string, object> };
   const report = openReport('gpu-train', 'Training on a card', columns, data);
@@ -33,19 +34,21 @@ export async function gpuTrain(options: BenchOptions): Promise<Report> {
 
   const one = async (name: PublishedName): Promise<void> => {
     const shape = modelShape(name, options);
-    const model = await addon.createModel(publishedConfig(shape, length), 1, {
-      dtype: 'bfloat16',
-      device: options.device,
-    });
-    const sequences = randomSequences(SEQUENCES, length, shape.vocabulary);
+    const sequences = randomSequences(count, length, shape.vocabulary);
     const batch = describeBatch(exampleBatch(sequences.map((s) => promptAndAnswer(s.subarray(0, 1), s.subarray(1)))));
     const measured = await largestSteps(
-      model,
-      batch,
       Math.min(tokens, options.microBatchTokens),
       length,
-      options,
-    ).finally(() => model.close());
+      async (microBatchTokens) => {
+        const settings = { dtype: 'bfloat16', device: options.device } as const;
+        const model = await addon.createModel(publishedConfig(shape, length), 1, settings);
+        try {
+          return await steps(model, batch, microBatchTokens, options);
+        } finally {
+          model.close();
+        }
+      },
+    );
     const { passes, updates, microBatchTokens } = measured;
     const roofline = trainingRoofline(shape, rates, length, tokens);
     const limit = Object.values(roofline).reduce((a, b) => a + b, 0);
@@ -76,17 +79,11 @@ interface Steps {
   readonly microBatchTokens: number;
 }
 
-/** Steps with micro-batches as large as the card's memory allows. */
-async function largestSteps(
-  model: NativeModel,
-  batch: Batch,
-  most: number,
-  least: number,
-  options: BenchOptions,
-): Promise<Steps> {
+/** Steps with micro-batches as large as the card's memory allows; each try is a model of its own, with nothing of the one before. */
+async function largestSteps(most: number, least: number, run: (tokens: number) => Promise<Steps>): Promise<Steps> {
   for (let tokens = most; ; tokens = Math.floor(tokens / 2)) {
     try {
-      return await steps(model, batch, tokens, options);
+      return await run(tokens);
     } catch (error) {
       if ((error as { code?: string }).code !== 'ERR_OUT_OF_MEMORY' || tokens / 2 < least) throw error;
     }

@@ -42,18 +42,21 @@ export async function timed(action: () => Promise<unknown>): Promise<number> {
   return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
-/** Seconds of every entrant, each once per round, each round starting with another one. */
+/** Seconds of every entrant, each once per round, each round starting with another one; pauses before every turn. */
 export async function interleave(
   entrants: readonly Entrant[],
   rounds: number,
+  pauses = true,
 ): Promise<{ seconds: number[][]; busy: number }> {
   const seconds = entrants.map((): number[] => []);
   let busy = 0;
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < entrants.length; i++) {
       const e = (round + i) % entrants.length;
-      await sleep(SETTLE_MS);
-      busy += await busyShare(LISTEN_MS);
+      if (pauses) {
+        await sleep(SETTLE_MS);
+        busy += await busyShare(LISTEN_MS);
+      }
       seconds[e]!.push(await entrants[e]!.run());
     }
   }
@@ -98,7 +101,7 @@ export function contest(
 
 /** Entrants that are warm; the first is ours. */
 export async function compete(entrants: readonly Entrant[], missing: Missing, options: BenchOptions): Promise<Contest> {
-  const { seconds, busy } = await interleave(entrants, options.repeats);
+  const { seconds, busy } = await interleave(entrants, options.repeats, !options.small);
   const [own, fastest] = [median(seconds[0]!), Math.min(...seconds[0]!)];
   const measured = entrants.map(({ name, version = '' }, e): Measured => {
     const all = seconds[e]!;

@@ -30,13 +30,14 @@ export async function check(report, card) {
   await runTests(report, 'the same bits again and again', repeated, {
     seconds: 130,
     each: 40,
+    slowFails: false,
     env: (file) => ({ EXIT_RL_REPEAT: String(REPEATED[file] ?? REPEATS) }),
   });
   for (const tool of ['memcheck', 'racecheck']) await sanitize(report, tool, some(SANITIZED));
 }
 
 /** On Hopper a check without wgmma would be one of another card's kernels. */
-function wgmma(card) {
+export function wgmma(card) {
   const line = libraryLine(card, 'wgmma:');
   if (card.compute !== 90) return { status: 'skipped', reason: `compute capability ${card.compute / 10} has none` };
   return line === WGMMA_WORKS
@@ -103,6 +104,7 @@ async function sanitize(report, tool, files) {
   await runTests(report, name, files, {
     seconds: 60,
     each: 40,
+    slowFails: false,
     optional: true,
     wrapper: ['compute-sanitizer', '--tool', tool, '--error-exitcode', '9'],
     env: () => ({ EXIT_RL_SMALL: '1' }),

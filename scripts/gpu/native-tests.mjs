@@ -26,11 +26,19 @@ function read(output) {
 
 /**
  * Runs the tests of `files` (a map of names) as one part of the report. `seconds` for all, `each` for one process; `env(file)`;
- * `wrapper`: a command before the program. `optional`: being too slow is no failure, and `refusal(output)` says why it
- * cannot run here.
+ * `wrapper`: a command before the program. `slowFails`: whether a test that is stopped has failed; `optional`: whether a part that
+ * did not end may count as passed; `refusal(output)` says why it cannot run here.
  */
 export async function runTests(report, name, files, options) {
-  const { seconds, each, env = () => ({}), wrapper = [], optional = false, refusal = () => null } = options;
+  const {
+    seconds,
+    each,
+    env = () => ({}),
+    wrapper = [],
+    slowFails = true,
+    optional = false,
+    refusal = () => null,
+  } = options;
   const deadline = Date.now() + seconds * 1000;
   const part = { name, passed: 0, failed: 0, seconds: 0, failures: [], notRun: [] };
   report.begin(name);
@@ -46,7 +54,7 @@ export async function runTests(report, name, files, options) {
       const result = await run(command, args, { seconds: Math.min(each, rest, left()), env: env(file) });
       const refused = refusal(result.output);
       if (refused) return report.add({ ...part, status: 'skipped', reason: refused });
-      wanted = record(part, file, wanted, result, optional);
+      wanted = record(part, file, wanted, result, slowFails);
       report.update({ ...part, status: 'running' });
     }
   }
@@ -54,7 +62,7 @@ export async function runTests(report, name, files, options) {
 }
 
 /** Adds one process to the part; returns the tests that are still to be run. */
-function record(part, file, wanted, result, optional) {
+function record(part, file, wanted, result, slowFails) {
   const { begun, passed, failed, summary, running } = read(result.output);
   const how = howItEnded(result);
   part.seconds += result.seconds;
@@ -65,7 +73,7 @@ function record(part, file, wanted, result, optional) {
     console.log(`FAILED ${test}: ${reason}\n${excerpt(result.output, 40).join('\n')}`);
   };
   for (const test of failed) fail(test, 'see the output');
-  if (running && result.stopped && optional) {
+  if (running && result.stopped && !slowFails) {
     part.notRun.push(running);
     part.slow = `${running}: ${result.stopped}`;
   } else if (running) fail(running, how ?? 'ended without a result');
