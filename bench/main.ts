@@ -17,6 +17,7 @@ import { ops } from './ops.ts';
 import { revise } from './revise.ts';
 import { rewards } from './rewards.ts';
 import { sandbox } from './sandbox.ts';
+import { DeviceLost } from './support/cases.ts';
 import { addon } from './support/engine.ts';
 import type { BenchOptions } from './support/options.ts';
 import { markdown, type Report } from './support/report.ts';
@@ -56,6 +57,7 @@ const USAGE = `exit-rl bench [${[...Object.keys(BENCHMARKS), ...Object.keys(ON_A
   --micro-batch-tokens N   of our training steps (8192)
   --dtype NAME             of our models: float32 or bfloat16 (float32)
   --device NAME            of the gpu benchmarks (cuda:0)
+  --after TEXT             only cases of the gpu benchmarks that come after the one of this name
   --small                  tiny shapes of the gpu benchmarks, to see that they run
   --json FILE              everything measured; the gpu benchmarks write it after every case
 
@@ -77,6 +79,7 @@ const { values, positionals } = parseArgs({
     'micro-batch-tokens': { type: 'string' },
     dtype: { type: 'string', default: 'float32' },
     device: { type: 'string', default: 'cuda:0' },
+    after: { type: 'string' },
     small: { type: 'boolean', default: false },
     json: { type: 'string' },
     help: { type: 'boolean' },
@@ -100,6 +103,7 @@ const settings: Omit<BenchOptions, 'progress'> = {
   dtype: values.dtype,
   device: values.device,
   microBatchTokens: positive(values['micro-batch-tokens'], 8192),
+  after: values.after === undefined ? null : { label: values.after, reached: false },
   small: values.small,
 };
 const facts = environmentFacts(addon.doctor());
@@ -114,11 +118,20 @@ function write(all: readonly Report[], running: string | null, complete: boolean
 
 const options: BenchOptions = {
   ...settings,
-  progress: (report, running) => write([...reports, report], running && `${report.name}: ${running}`, false),
+  progress: (report, running) => write([...reports, report], running, false),
 };
+/** Of a benchmark whose device was lost: the cases after the one that `running` names need another process. */
+const LOST = 3;
+
 for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
-  const report = await { ...BENCHMARKS, ...ON_A_CARD }[name]!(options);
-  console.log(markdown(report));
-  reports.push(report);
+  try {
+    reports.push(await { ...BENCHMARKS, ...ON_A_CARD }[name]!(options));
+  } catch (error) {
+    if (!(error instanceof DeviceLost)) throw error;
+    console.log(markdown(error.report));
+    write([...reports, error.report], error.label, false);
+    process.exit(LOST);
+  }
+  console.log(markdown(reports.at(-1)!));
 }
 write(reports, null, true);

@@ -36,7 +36,22 @@ export function notMeasured(report: OpenReport, label: string, error: unknown): 
   report.rows.push([label, ...report.columns.slice(2).map(() => null), `not measured: ${reason}`]);
 }
 
-/** Runs the wanted cases one after the other. */
+/** What native/device/device.cc says when nothing can be computed in this process any more. */
+const LOST = 'this process cannot use it any more';
+
+/** A case cost this process its device; the cases after it need another one (--after). */
+export class DeviceLost extends Error {
+  readonly label: string;
+  readonly report: Report;
+
+  constructor(label: string, report: Report) {
+    super(`${label}: the device is lost`);
+    this.label = label;
+    this.report = report;
+  }
+}
+
+/** Runs the wanted cases one after the other. Throws DeviceLost. */
 export async function runCases(report: OpenReport, cases: readonly Case[], options: BenchOptions): Promise<void> {
   for (const { label, run } of cases) {
     if (!isWanted(label, options)) continue;
@@ -45,9 +60,16 @@ export async function runCases(report: OpenReport, cases: readonly Case[], optio
       await run();
     } catch (error) {
       notMeasured(report, label, error);
+      if (reasonOf(error).includes(LOST)) throw new DeviceLost(label, report);
     }
     options.progress?.(report, null);
   }
 }
 
-export const isWanted = (label: string, { only }: BenchOptions): boolean => only === null || label.includes(only);
+/** Asked in the order of the cases. */
+export function isWanted(label: string, { only, after }: BenchOptions): boolean {
+  if (only !== null && !label.includes(only)) return false;
+  if (after === null || after.reached) return true;
+  after.reached = label === after.label;
+  return false;
+}

@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly dtype: 'float32' | 'bfloat16';
   /** Of the benchmarks on a card. */
   readonly device: string;
+  /** Of those: only cases after this one; `reached` once it has been seen. */
+  readonly after: { readonly label: string; reached: boolean } | null;
   /** Of those: tiny shapes, to see that everything runs. */
   readonly small: boolean;
   /** Takes what there is so far, and the case that runs next; null: none. */

@@ -24,20 +24,33 @@ const PARTS = [
 /** Reasons of cases that only a machine with these can measure. */
 const MAY_BE_ABSENT = /^cuBLASLt: (?!cannot be used)|^peer not installed/;
 
+/** What bench/main.ts ends with where a case cost it the device. */
+const LOST = 3;
+const MOST_PROCESSES = 3;
+
 export async function bench(report) {
-  for (const { name, benchmark = name, seconds, args, env } of PARTS) {
-    if (isOver()) {
-      report.add({ name, status: 'unfinished', reason: `no time left; node dist/bench/main.js ${benchmark} runs it` });
-      continue;
-    }
-    report.begin(name);
-    const file = path.join(report.folder, `${name}.json`);
-    rmSync(file, { force: true });
-    const all = ['dist/bench/main.js', benchmark, '--repeats', REPEATS, ...args, ...small, '--json', file];
-    const result = await run('./node', all, { seconds, env });
-    console.log(excerpt(result.output, 120).join('\n'));
-    report.add({ name, seconds: result.seconds, ...merge(file, report.header, result) });
+  for (const part of PARTS) {
+    let after = [];
+    for (let i = 1; i <= MOST_PROCESSES && after; i++) after = await one(report, part, i, after);
   }
+}
+
+/** One process; the arguments of the next where this one lost its device. Later files are NAME-2.json and so on. */
+async function one(report, { name: first, benchmark = first, seconds, args, env }, i, after) {
+  const name = i === 1 ? first : `${first}-${i}`;
+  if (isOver()) {
+    report.add({ name, status: 'unfinished', reason: `no time left; node dist/bench/main.js ${benchmark} runs it` });
+    return null;
+  }
+  report.begin(name);
+  const file = path.join(report.folder, `${name}.json`);
+  rmSync(file, { force: true });
+  const all = ['dist/bench/main.js', benchmark, '--repeats', REPEATS, ...args, ...after, ...small, '--json', file];
+  const result = await run('./node', all, { seconds, env });
+  console.log(excerpt(result.output, 120).join('\n'));
+  const { lost, ...found } = merge(file, report.header, result);
+  report.add({ name, seconds: result.seconds, ...found });
+  return lost ? ['--after', lost] : null;
 }
 
 /** Completes the file of a benchmark with the card and the commit; what can be said of it. */
@@ -56,7 +69,8 @@ function merge(file, header, result) {
     ...faults.map(({ label, reason }) => `${label}: ${reason}`),
   ];
   if (result.stopped && faults.length === 0) return { status: 'unfinished', reason: reasons[0], output };
-  if (reasons.length > 0) return { status: 'failed', reason: reasons.join('; '), output };
+  const lost = result.code === LOST ? measured.running : null;
+  if (reasons.length > 0) return { status: 'failed', reason: reasons.join('; '), output, lost };
   const absent = [...new Set(missing.map(({ reason }) => reason))];
   return { status: 'passed', reason: absent.map((reason) => `without ${reason}`).join('; ') };
 }

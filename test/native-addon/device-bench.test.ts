@@ -12,13 +12,14 @@ const skip = existsSync(PLUGIN) ? false : 'the emulated plugin is not built (nod
 
 interface Written {
   readonly complete: boolean;
+  readonly running: string | null;
   readonly results: readonly {
     readonly data: unknown;
     readonly notMeasured: readonly { label: string; reason: string }[];
   }[];
 }
 
-function bench<Data>(folder: string, args: readonly string[], env: Record<string, string> = {}) {
+function bench<Data>(folder: string, args: readonly string[], env: Record<string, string> = {}, code = 0) {
   const file = path.join(folder, 'bench.json');
   const all = [...args, '--small', '--repeats', '1', '--dtype', 'bfloat16', '--json', file];
   const { status, stdout, stderr } = spawnSync(
@@ -29,9 +30,9 @@ function bench<Data>(folder: string, args: readonly string[], env: Record<string
       env: { ...process.env, EXIT_RL_CUDA_PLUGIN: PLUGIN, ...env },
     },
   );
-  assert.equal(status, 0, stderr);
-  const { complete, results } = JSON.parse(readFileSync(file, 'utf8')) as Written;
-  return { complete, data: results[0]!.data as Data, notMeasured: results[0]!.notMeasured, stdout };
+  assert.equal(status, code, stderr);
+  const { complete, running, results } = JSON.parse(readFileSync(file, 'utf8')) as Written;
+  return { complete, running, data: results[0]!.data as Data, notMeasured: results[0]!.notMeasured, stdout };
 }
 
 // A stand-in for PyTorch's process: it notes when it begins and ends, and has no memory for attention's gradient.
@@ -50,23 +51,16 @@ require('readline').createInterface({ input: process.stdin }).on('line', (line) 
 `;
 
 describe('benchmarks of a card', { skip }, () => {
-  test('ops: a kernel that kills the device is a row with its reason', () =>
+  test('ops: a kernel that kills the device is a row with its reason, and another process goes on after it', () =>
     inTemporaryFolder((folder) => {
-      const { complete, data, notMeasured } = bench<{ ops: { op: string; seconds: number[] }[] }>(
-        folder,
-        ['gpu-ops', '--only', 'glu_'],
-        { EXIT_RL_EMULATED_FAULT: 'glu_forward:2' },
-      );
-      assert.ok(complete);
-      assert.deepEqual(
-        data.ops.map(({ op, seconds }) => [op, seconds.length]),
-        [['glu_backward', 1]],
-      );
-      assert.deepEqual(
-        notMeasured.map(({ label }) => label),
-        ['glu_forward 16 x 16'],
-      );
-      assert.match(notMeasured[0]!.reason, /cudaErrorIllegalAddress/);
+      type Data = { ops: { op: string; seconds: number[] }[] };
+      const ops = ({ data }: { data: Data }) => data.ops.map(({ op, seconds }) => [op, seconds.length]);
+      const fault = { EXIT_RL_EMULATED_FAULT: 'glu_forward:2' };
+      const first = bench<Data>(folder, ['gpu-ops', '--only', 'glu_'], fault, 3);
+      assert.deepEqual([first.complete, first.running, ops(first)], [false, 'glu_forward 16 x 16', []]);
+      assert.match(first.notMeasured[0]!.reason, /cudaErrorIllegalAddress/);
+      const second = bench<Data>(folder, ['gpu-ops', '--only', 'glu_', '--after', first.running!], fault);
+      assert.deepEqual([second.complete, second.running, ops(second)], [true, null, [['glu_backward', 1]]]);
     }));
 
   test('training: micro-batches are halved until they fit, and the row says so', () =>

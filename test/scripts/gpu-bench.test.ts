@@ -7,15 +7,19 @@ import { inTemporaryFolder } from '../support/cli.ts';
 import { Packed } from '../support/packed.ts';
 
 const BENCH = `
-const [name] = process.argv.slice(2);
+const [name, ...args] = process.argv.slice(2);
 const write = (complete, running, notMeasured = []) =>
   require('fs').writeFileSync(process.argv.at(-1), JSON.stringify({ complete, running, results: [{ name, notMeasured }] }));
 if (name === 'gpu-ops') write(true, null, [{ label: 'gemm', reason: 'cuBLASLt: not found' }]);
 if (name === 'gpu-train') {
-  write(false, 'gpu-train: Qwen');
+  write(false, 'Qwen');
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
-if (name === 'gpu-rollout') process.exit(1);
+if (name === 'gpu-rollout') {
+  if (args.includes('--after')) process.exit(args[args.indexOf('--after') + 1] === 'one sequence' ? 1 : 2);
+  write(false, 'one sequence', [{ label: 'one sequence', reason: 'lost' }]);
+  process.exit(3);
+}
 if (name === 'gpu-peers') write(true, null, [{ label: 'train', reason: 'out of memory' }]);
 `;
 
@@ -28,8 +32,9 @@ test('every benchmark leaves what it has, with card and commit, and says whether
       ['doctor', 'passed', undefined],
       ['gpu-ops', 'passed', 'without cuBLASLt: not found'],
       ['gpu-ops-without-wgmma', 'passed', 'without cuBLASLt: not found'],
-      ['gpu-train', 'unfinished', 'stopped after 2 s in gpu-train: Qwen'],
-      ['gpu-rollout', 'failed', 'exit code 1, nothing was written'],
+      ['gpu-train', 'unfinished', 'stopped after 2 s in Qwen'],
+      ['gpu-rollout', 'failed', 'exit code 3 in one sequence; one sequence: lost'],
+      ['gpu-rollout-2', 'failed', 'exit code 1, nothing was written'],
       ['gpu-peers', 'failed', 'train: out of memory'],
     ]);
     for (const [name, complete] of [
