@@ -51,7 +51,7 @@ void DeviceModel::train(const AdapterLayout* adapter) {
   for (DeviceBuffer* buffer : {&gradients_, &exp_avg_, &exp_avg_sq_, &ranges_, &norm_partials_}) buffer->reset();
   range_count_ = 0;
   step = 0;
-  rollout_->forget();
+  rollout_->change_model();
 }
 
 void DeviceModel::load_weights(const float* slab) {

@@ -80,7 +80,12 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<b
     const int tile = i / 2, half = i % 2;
     return Pair{tile / NT * 16 + 8 * half, tile % NT * 8, sum[tile / NT][tile % NT][2 * half], sum[tile / NT][tile % NT][2 * half + 1]};
   };
-  constexpr int kAhead = MT * NT > 8 ? 1 : 2 * MT * NT;  // no registers are left in the largest tile
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  constexpr int kAheadOfLarge = 1;  // no registers are left
+#else
+  constexpr int kAheadOfLarge = 8;
+#endif
+  constexpr int kAhead = MT * NT > 8 ? kAheadOfLarge : 2 * MT * NT;
   const bool whole = is_whole<S::BM, S::BN>(p, place);
   if (p.bf16_output) finish_pairs<bf16, 2 * MT * NT, kAhead>(p, row, column, whole, pair_at);
   else finish_pairs<float, 2 * MT * NT, kAhead>(p, row, column, whole, pair_at);
