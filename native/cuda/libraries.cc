@@ -144,7 +144,7 @@ const Library& nccl() {
 
 std::string library_report() {
   std::string report;
-  for (const Library* library : {&cublaslt(), &cudnn(), &nccl()})
+  for (const Library* library : {static_cast<const Library*>(&cublaslt()), &cudnn(), &nccl()})
     report += library->name + (library->handle ? " " + library->version + ": " + library->path : "") +
               (library->note.empty() ? "" : ": " + library->note) + "\n";
   return report;
