@@ -93,6 +93,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<b
 
 template <class S, GemmKind kind, bool narrow = false>
 void run(Context& context, const device::Gemm& a) {
+  static_assert(sizeof(Ring<S, kind, narrow>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
   launch(context, "gemm_bf16", bf16_kernel<S, kind, narrow>, grid_of<S::BM, S::BN>(a), S::kThreads, sizeof(Ring<S, kind, narrow>),
          product<bf16>(a));
 }
