@@ -113,6 +113,7 @@ std::byte* DeviceModel::memory(Phase phase, int64_t bytes) {
     rollout_->forget();
     device_.synchronise();
     memory_.reset();
+    if (bytes > device_.room_bytes()) fail(ErrorCode::out_of_memory, "a phase needs " + megabytes(bytes));  // the phase says what fits
     memory_ = DeviceBuffer(device_, bytes);
   }
   return memory_.data();

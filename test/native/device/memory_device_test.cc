@@ -24,7 +24,7 @@ namespace {
 
 struct Memory {
   std::map<const std::byte*, int64_t> blocks;
-  int64_t used = 0, limit = int64_t{1} << 30;
+  int64_t used = 0, limit = int64_t{1} << 30, reserve = 0;
   bool refuses_pinned = false, refuses_graphs = false;
   bool returns = false;  // what is released is kept, and given out again for the same number of bytes
   std::multimap<int64_t, std::pair<Instance*, void*>> kept;
@@ -47,7 +47,7 @@ Backend counted_backend() {
     exitrl_backend()->describe(n, info, s);
     info->memory_bytes = memory.limit;
     info->free_bytes = memory.limit - memory.used;
-    info->reserve_bytes = 0;
+    info->reserve_bytes = memory.reserve;
   };
   b.allocate = [](Instance* i, int64_t n, Status* s) -> void* {
     if (memory.used + n > memory.limit) return refuse(s), nullptr;
@@ -156,6 +156,10 @@ TEST(device_says_what_would_fit) {
   CHECK_THROWS(model.generate(prompts, many), "MB; maxRunning ");
   const small::Batch sequences(model.decoder.config.V);
   CHECK_THROWS(model.device.accumulate(sequences.view(), {}, {1 << 20, Recompute::none}, {}), "microBatchTokens ");
+  // Room that is left for what is not planned counts as used.
+  memory.limit = memory.used + 22'500'000;
+  memory.reserve = 20'000'000;
+  CHECK_THROWS(model.generate(prompts, many), "and the device has 3 MB; maxRunning ");
   memory.limit = int64_t{1} << 30;
   // The model goes on.
   CHECK(model.generate(prompts, settings_for(1, 3, 1.0f)).prompt_length.size() == 2);
