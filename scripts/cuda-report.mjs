@@ -28,7 +28,8 @@ const build = spawnSync('cmake', ['--build', out, '--target', 'cuda_plugin', '--
 });
 const log = `${build.stdout}${build.stderr}`;
 if (build.status !== 0) {
-  console.error(log.split('\n').slice(-60).join('\n'));
+  const words = log.split('\n').filter((line) => !/^ptxas info|bytes stack frame/.test(line));
+  console.error(words.slice(-60).join('\n'));
   process.exit(1);
 }
 

@@ -1,9 +1,10 @@
-// The native tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of their own; then the device tests
-// on kernels that are looked at for races. Ends with one line: N passed, N failed, N skipped.
+// The native tests under AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of their own, and at the same time the
+// device tests on kernels that are looked at for races. Ends with one line: N passed, N failed, N skipped.
 // --addon: the addon's TypeScript tests instead, with the sanitized addon in Node (Linux).
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { buildWithCMake, parallel, root, run } from './native.mjs';
 
 const out = 'build/sanitize';
@@ -16,14 +17,16 @@ function demand(code) {
   if (code !== 0) process.exit(code ?? 1);
 }
 
-function tests(program) {
-  const { stdout, status } = spawnSync(program, filters, {
-    cwd: root,
-    stdio: ['inherit', 'pipe', 'inherit'],
-    maxBuffer: 1 << 28,
-  });
+/** Started here, counted and printed by `take`. */
+function start(program) {
+  const settled = (status) => (result) => ({ stdout: result.stdout ?? '', stderr: result.stderr ?? '', status });
+  return promisify(execFile)(program, filters, { cwd: root, maxBuffer: 1 << 28 }).then(settled(0), settled(1));
+}
+
+function take({ stdout, stderr, status }) {
   process.stdout.write(stdout);
-  const counts = /(\d+) passed, (\d+) failed\s*$/.exec(stdout.toString());
+  process.stderr.write(stderr);
+  const counts = /(\d+) passed, (\d+) failed\s*$/.exec(stdout);
   const failed = Number(counts?.[2] ?? 1);
   total.passed += Number(counts?.[1] ?? 0);
   total.failed += status !== 0 && failed === 0 ? 1 : failed;
@@ -44,12 +47,12 @@ if (withAddon) {
   };
   process.exit(run(process.execPath, ['scripts/test.mjs', ...words], { env }) ?? 1);
 }
-tests(path.join(root, out, 'native_tests'));
-
-console.log('=== races between threads of kernels (of whole models, a part of the cases)');
 demand(buildWithCMake('race_tests'));
 const raceTests = path.join(root, 'build/cmake/race_tests');
-if (existsSync(raceTests)) tests(raceTests);
+const running = [path.join(root, out, 'native_tests'), ...(existsSync(raceTests) ? [raceTests] : [])].map(start);
+take(await running[0]);
+console.log('=== races between threads of kernels (of whole models, a part of the cases)');
+if (running[1]) take(await running[1]);
 else total.skipped += 1;
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed > 0 ? 1 : 0);

@@ -1,15 +1,22 @@
 // exit-rl inspect: what a model folder or a run's model is, and whether it fits here.
 import type { CommandModule } from 'yargs';
-import { UsageError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { formatTable } from '../evaluation/table.ts';
 import { type AdapterFacts, inspectModel, type ModelFacts } from '../huggingface/inspect.ts';
-import { type MemoryFacts, type MemoryNeed, MOST, memoryFacts } from '../huggingface/memory.ts';
-import type { MemoryRequest, PlanOptions } from '../native/addon.ts';
+import {
+  deviceMemory,
+  machineMemory,
+  type MemoryFacts,
+  type MemoryNeed,
+  MOST,
+  memoryFacts,
+} from '../huggingface/memory.ts';
+import type { Addon, MemoryRequest, PlanOptions } from '../native/addon.ts';
 import { oneModel } from './checkpoints.ts';
 import { memoryRequest } from './dry-run.ts';
 import { openEnvironment, withBase } from '../model.ts';
 import { loadEngine } from './engine.ts';
-import { BASE, declare, wholeNumber } from './options.ts';
+import { BASE, DEVICE, declare, onDevice, wholeNumber } from './options.ts';
 
 /** Options that change the request; what is not given is as the run is configured, or as in `STANDARD`. */
 const SIZES = {
@@ -30,6 +37,7 @@ type Arguments = {
   step?: string;
   recompute?: string;
   dtype?: string;
+  device?: string;
   base?: string;
   tensors?: boolean;
   json?: boolean;
@@ -52,6 +60,7 @@ export const inspect: CommandModule<object, Arguments> = {
         dtype: { type: 'string', requiresArg: true, describe: 'Computation: float32 or bfloat16 (float32)' },
         step: { type: 'string', requiresArg: true, describe: 'Checkpoint of this step (default: the newest)' },
         ...BASE,
+        ...DEVICE,
         tensors: { type: 'boolean', describe: 'List every tensor' },
         json: { type: 'boolean', describe: 'Print JSON' },
       },
@@ -64,12 +73,26 @@ export const inspect: CommandModule<object, Arguments> = {
     const model = inspectModel(addon, path, base);
     const standard = config === null ? STANDARD : memoryRequest(config, openEnvironment(withBase(config, base)));
     const dtype = precision(args.dtype ?? config?.model.dtype ?? 'float32');
-    const options: PlanOptions = model.adapter === null ? { dtype } : { dtype, adapter: model.adapter.config };
-    const memory = memoryFacts(addon, model.config, requestOf(args, standard, model), options);
-    if (args.json) process.stdout.write(`${JSON.stringify({ ...model, memory })}\n`);
-    else process.stdout.write(`${describeModel(model, args.tensors ?? false)}\n\n${describeMemory(memory)}\n`);
+    const { device, machine } = whereItComputes(addon, config?.model.device ?? 'cpu', args.device);
+    const options: PlanOptions =
+      model.adapter === null ? { dtype, device } : { dtype, device, adapter: model.adapter.config };
+    const memory = memoryFacts(addon, model.config, requestOf(args, standard, model), options, machine);
+    if (args.json) process.stdout.write(`${JSON.stringify({ ...model, memory: { device, ...memory } })}\n`);
+    else process.stdout.write(`${describeModel(model, args.tensors ?? false)}\n\n${describeMemory(device, memory)}\n`);
   },
 };
+
+/** A run is looked at on any machine: a device that it was configured for and that is not here is no error, one asked for is. */
+function whereItComputes(addon: Addon, configured: string, asked: string | undefined) {
+  const { device } = onDevice({ device: configured }, asked);
+  try {
+    const machine = device === 'cpu' ? null : deviceMemory(addon.doctor(), device);
+    if (machine !== null) return { device, machine };
+  } catch (error) {
+    if (asked !== undefined || !(error instanceof UserError)) throw error;
+  }
+  return { device: 'cpu', machine: machineMemory() };
+}
 
 function precision(text: string): PlanOptions['dtype'] {
   if (text === 'float32' || text === 'bfloat16') return text;
@@ -152,7 +175,7 @@ function describeGeneration(generation: NonNullable<ModelFacts['generation']>): 
 
 const upTo = (most: number, searched: number): string => (most >= searched ? `${searched} or more` : `at most ${most}`);
 
-function describeMemory({ machine, inference, training, largest }: MemoryFacts): string {
+function describeMemory(device: string, { machine, inference, training, largest }: MemoryFacts): string {
   const sequences = (request: MemoryRequest): number => request.prompts * request.samplesPerPrompt;
   const row = (name: string, what: string, { plan, fits }: MemoryNeed): string[] => [
     name,
@@ -171,7 +194,7 @@ function describeMemory({ machine, inference, training, largest }: MemoryFacts):
     ),
   ]);
   return [
-    `memory: ${size(machine.total)}, ${size(machine.available)} of it free`,
+    `memory${device === 'cpu' ? '' : ` of ${device}`}: ${size(machine.total)}, ${size(machine.available)} of it free`,
     table,
     `what fits: ${upTo(largest.sequences, MOST.sequences)} sequences at once; micro-batches of ` +
       `${upTo(largest.microBatchTokens, MOST.tokens)} tokens, ` +

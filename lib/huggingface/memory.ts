@@ -1,7 +1,9 @@
 // What a model needs in memory and how much of it fits here.
 import { totalmem } from 'node:os';
-import type { MemoryPlan, MemoryRequest, PlanOptions } from '../native/addon.ts';
+import { UserError } from '../errors.ts';
+import type { Doctor, MemoryPlan, MemoryRequest, PlanOptions } from '../native/addon.ts';
 
+/** Of the machine, or of a device. */
 export interface MachineMemory {
   /** Bytes this process may use in all. */
   readonly total: number;
@@ -42,6 +44,19 @@ export function machineMemory(): MachineMemory {
   const limit = process.constrainedMemory();
   const total = limit > 0 && limit < totalmem() ? limit : totalmem();
   return { total, available: Math.min(total, process.availableMemory()) };
+}
+
+/** The memory of the device that a model would be opened on, but for what no plan counts; null: the CPU computes. */
+export function deviceMemory({ cuda }: Pick<Doctor, 'cuda'>, device: string): MachineMemory | null {
+  if (device === 'cpu') return null;
+  const found = cuda.devices[device.includes(':') ? Number(device.split(':')[1]) : 0];
+  const note = found === undefined ? cuda.reason || 'there is no such device' : found.note;
+  if (found !== undefined && note === '') {
+    const { memoryBytes, freeBytes, reserveBytes } = found;
+    return { total: memoryBytes - reserveBytes, available: Math.max(0, freeBytes - reserveBytes) };
+  }
+  if (device === 'auto') return null;
+  throw new UserError(`device ${device} cannot be used: ${note}. exit-rl doctor shows more`);
 }
 
 /** Plans a request for a model that need not be loaded. */

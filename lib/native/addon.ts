@@ -327,6 +327,8 @@ export interface Doctor {
       readonly multiprocessors: number;
       readonly memoryBytes: number;
       readonly freeBytes: number;
+      /** Of the free ones, room for what no plan counts: recorded graphs, code, the workspace of cuBLASLt. */
+      readonly reserveBytes: number;
       /** As CUDA counts them: 13000 for 13.0. */
       readonly driver: number;
       readonly runtime: number;

@@ -26,16 +26,20 @@ struct Context {
   Libraries* libraries = nullptr;   // null: own kernels do everything
   void* workspace = nullptr;        // scratch of cuBLASLt, 256-byte aligned; used in the stream's order
   size_t workspace_bytes = 0;
+  bool own_memory = false;          // emulated: kernels are given memory of the device only
 };
 
 #ifdef __CUDACC__
 // Throws Error(internal), or Error(out_of_memory), with the expression and CUDA's words.
 void check(cudaError_t error, const char* what);
+// Lets blocks of a kernel ask for that many bytes of dynamic shared memory, from now on. Asked of the driver when the number grows only:
+// the driver may wait for copies under way before it answers.
+void allow_shared(int device, const void* kernel, size_t bytes, const char* name);
 
 template <class... P, class... A>
 void launch(Context& context, const char* name, void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, A&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  if (shared_bytes > (48u << 10)) check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)), name);
+  if (shared_bytes > (48u << 10)) allow_shared(context.device, reinterpret_cast<const void*>(kernel), shared_bytes, name);
   kernel<<<grid, threads, shared_bytes, context.stream>>>(P(std::forward<A>(arguments))...);
   check(cudaGetLastError(), name);
 }
@@ -43,10 +47,11 @@ void launch(Context& context, const char* name, void (*kernel)(P...), dim3 grid,
 void fail_when_told(const char* kernel);  // emulate/runtime.cc
 
 template <class... P, class... A>
-void launch(Context&, const char* name, void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, A&&... arguments) {
+void launch(Context& context, const char* name, void (*kernel)(P...), dim3 grid, int threads, size_t shared_bytes, A&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   fail_when_told(name);
-  emulate::launch(name, [=, ... values = P(std::forward<A>(arguments))] { kernel(values...); }, grid, threads, shared_bytes);
+  emulate::launch(name, [=, ... values = P(std::forward<A>(arguments))] { kernel(values...); }, grid, threads, shared_bytes,
+                  context.own_memory);
 }
 #endif
 

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <set>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 namespace exitrl::cuda {
@@ -122,9 +123,14 @@ Library look_for(const Search& search) {
 
 }  // namespace
 
-const Library& cublaslt() {
-  static const Library library = look_for({"cuBLASLt", "EXIT_RL_CUBLASLT", {"libcublasLt.so.13", "libcublasLt.so.12"}, "cublasLtGetVersion",
-                                           "own kernels are used (pip install nvidia-cublas, or name the file in EXIT_RL_CUBLASLT)"});
+Library& cublaslt() {
+  // That of the driver's CUDA version first: a newer one cannot be used.
+  static Library library = [] {
+    std::vector<std::string> sonames{"libcublasLt.so.13", "libcublasLt.so.12"};
+    if (driver_major() == 12) std::swap(sonames[0], sonames[1]);
+    return look_for({"cuBLASLt", "EXIT_RL_CUBLASLT", sonames, "cublasLtGetVersion",
+                     "own kernels are used (pip install nvidia-cublas, or name the file in EXIT_RL_CUBLASLT)"});
+  }();
   return library;
 }
 const Library& cudnn() {
@@ -138,8 +144,9 @@ const Library& nccl() {
 
 std::string library_report() {
   std::string report;
-  for (const Library* library : {&cublaslt(), &cudnn(), &nccl()})
-    report += library->name + (library->handle ? " " + library->version + ": " + library->path : ": " + library->note) + "\n";
+  for (const Library* library : {static_cast<const Library*>(&cublaslt()), &cudnn(), &nccl()})
+    report += library->name + (library->handle ? " " + library->version + ": " + library->path : "") +
+              (library->note.empty() ? "" : ": " + library->note) + "\n";
   return report;
 }
 

@@ -13,11 +13,14 @@ struct Library {
   std::string name;
   void* handle = nullptr;  // of dlopen; null: not found
   std::string path, version;
-  std::string note;        // why it was not found, and what to do
+  std::string note;        // why it was not found or is not used, and what to do
 };
 
+// The CUDA version that the driver supports: 13 for 13.1; 0 without one.
+int driver_major();
+
 // Each is looked for once in a process.
-const Library& cublaslt();
+Library& cublaslt();
 const Library& cudnn();
 const Library& nccl();
 

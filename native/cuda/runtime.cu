@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "cuda/instance.h"
 #include "cuda/libraries.h"
@@ -19,6 +20,9 @@ struct Graph {
 namespace exitrl::cuda {
 namespace {
 
+// What a model takes beside its planned memory: the workspace of cuBLASLt, recorded graphs, code that is loaded when it is first used.
+// Room that is left free, not a measurement.
+constexpr int64_t kReserveBytes = int64_t{384} << 20;
 constexpr int kLowestCompute = 80;  // bf16 tensor cores and asynchronous copies
 
 struct CudaInstance : Instance {
@@ -30,7 +34,6 @@ bool context_is_lost(cudaError_t error) {
   switch (error) {
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
-    case cudaErrorContained:
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchTimeout:
     case cudaErrorContextIsDestroyed:
@@ -41,11 +44,14 @@ bool context_is_lost(cudaError_t error) {
     case cudaErrorInvalidAddressSpace:
     case cudaErrorInvalidPc:
     case cudaErrorLaunchFailure:
-    case cudaErrorTensorMemoryLeak:
     case cudaErrorMpsRpcFailure:
     case cudaErrorMpsClientTerminated:
     case cudaErrorExternalDevice:
     case cudaErrorUnknown:
+#if CUDART_VERSION >= 12080
+    case cudaErrorContained:
+    case cudaErrorTensorMemoryLeak:
+#endif
       return true;
     default:
       return false;
@@ -116,6 +122,16 @@ const WarpgroupUse& warpgroup_use(int device, Context& context) {
   return known != answers.end() ? known->second : answers[device] = ask_warpgroups(context);
 }
 
+// Tries cuBLASLt, once, so that a report says whether it can be used before any model has.
+void try_libraries() {
+  static const bool tried = [] {
+    Context context;
+    close_libraries(open_libraries(context));
+    return true;
+  }();
+  (void)tried;
+}
+
 // Why a card cannot be used, or nothing.
 std::string objection(const cudaDeviceProp& properties, int device) {
   const int compute = properties.major * 10 + properties.minor;
@@ -136,6 +152,21 @@ void check(cudaError_t error, const char* what) {
   const std::string message = std::string(what) + ": " + cudaGetErrorName(error) + ": " + cudaGetErrorString(error);
   if (context_is_lost(error)) throw DeviceLost(message + "; the device cannot be used by this process any more: start it again");
   fail(error == cudaErrorMemoryAllocation ? ErrorCode::out_of_memory : ErrorCode::internal, message);
+}
+
+void allow_shared(int device, const void* kernel, size_t bytes, const char* name) {
+  static std::mutex mutex;
+  static std::map<std::pair<int, const void*>, size_t> allowed;
+  const std::lock_guard lock(mutex);
+  size_t& most = allowed[{device, kernel}];
+  if (bytes <= most) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)), name);
+  most = bytes;
+}
+
+int driver_major() {
+  int driver = 0;
+  return cudaDriverGetVersion(&driver) == cudaSuccess ? driver / 1000 : 0;
 }
 
 const char* backend_kind() { return "cuda"; }
@@ -163,9 +194,11 @@ void describe(int32_t device, DeviceInfo& info) {
   std::snprintf(info.libraries, sizeof info.libraries, "%s", library_report().c_str());
   if (info.note[0]) return;
   use(device);
+  try_libraries();
   size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "asking for free memory");
   info.free_bytes = int64_t(free);
+  info.reserve_bytes = kReserveBytes;
   Context context;
   context.compute = info.compute;  // on the default stream
   std::snprintf(info.libraries, sizeof info.libraries, "wgmma: %s\n%s", warpgroup_use(device, context).words.c_str(),

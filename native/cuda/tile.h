@@ -122,7 +122,7 @@ void copy_wait() {
 }
 
 inline uint32_t pack_bf16(float low, float high) { return uint32_t(to_bf16(high)) << 16 | to_bf16(low); }
-inline float exp2_fast(float x) { return std::exp2(x); }
+inline float exp2_fast(float x) { return exp2_approximate(x); }
 
 #endif
 

@@ -121,7 +121,18 @@ __device__ __forceinline__ int check_width(Shared& s) {
   return wrong;
 }
 
-// x (64, 64) y, y by columns, of scattered numbers.
+// How many of the numbers differ in their bits from those that come first in `together`.
+template <int N, int M>
+__device__ __forceinline__ int differing_bits(const float (&together)[M][4], const float (&alone)[N][4]) {
+  int different = 0;
+#pragma unroll
+  for (int j = 0; j < N; ++j)
+#pragma unroll
+    for (int e = 0; e < 4; ++e) different += __float_as_uint(together[j][e]) != __float_as_uint(alone[j][e]);
+  return different;
+}
+
+// x (64, 64) y of scattered numbers: y by columns and by rows, x in shared memory and in registers, a narrow and a wide product.
 __device__ __forceinline__ int check_bits(Shared& s) {
   constexpr int N = 64;
   fill(s.x, scattered);
@@ -148,19 +159,38 @@ __device__ __forceinline__ int check_bits(Shared& s) {
       mma_m16n8k16(alone[j + 1], left, right[2], right[3]);
     }
   }
-  int different = 0;
+  int different = differing_bits(together, alone);
+  __syncthreads();
+  fill(s.y.wide, [](int row, int column) { return scattered(column + 1000, row); });
+  publish_copies();
+  __syncthreads();
 #pragma unroll
-  for (int j = 0; j < N / 8; ++j)
+  for (int k = 0; k < kRows; k += 16) {
+    uint32_t left[4];
+    left_of(left, s.x, k / 16);
+    products_begin();  // behind the load of `left`
+    multiply_registers<N, Right::by_row>(together, left, factor_of_columns(s.y.wide, k), k > 0);
+    products_commit();
+    products_wait<0>();
+    hold(together);
+  }
+  different += differing_bits(together, alone);
+  float wide[32][4];
+  products_begin();
 #pragma unroll
-    for (int e = 0; e < 4; ++e) different += __float_as_uint(together[j][e]) != __float_as_uint(alone[j][e]);
-  return different;
+  for (int k = 0; k < kRows; k += 16)
+    multiply_shared<256, Left::by_row, Right::by_row>(wide, factor_of_rows(s.x, 0, k), factor_of_columns(s.y.wide, k), k > 0);
+  products_commit();
+  products_wait<0>();
+  hold(wide);
+  return different + differing_bits(wide, alone);
 }
 
 __global__ void __launch_bounds__(kWarpgroup) check_kernel(WarpgroupCheck* found) {
   if constexpr (kWarpgroups) {
     auto& s = shared<Shared>();
     fill(s.x, x_at);
-    const int wrong = check_width<32>(s) + check_width<64>(s) + check_width<128>(s) + check_width<256>(s);
+    const int wrong = check_width<64>(s) + check_width<128>(s) + check_width<256>(s);
     if (wrong > 0) atomicAdd(&found->wrong, wrong);
     const int different = check_bits(s);
     if (different > 0) atomicAdd(&found->different, different);

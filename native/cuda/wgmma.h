@@ -35,18 +35,10 @@ __device__ __forceinline__ void hold(float (&d)[N][4]) {
 
 template <int N, Right right>
 __device__ __forceinline__ void multiply_registers(float (&d)[N / 8][4], const uint32_t (&a)[4], uint64_t b, bool add) {
-  static_assert(N == 32 || N == 64 || N == 128);
+  static_assert(N == 64 || N == 128);
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   constexpr int kByRow = right == Right::by_row;
-  if constexpr (N == 32) {
-    asm volatile("{\n.reg .pred add;\n"
-                 "setp.ne.b32 add, %21, 0;\n"
-                 "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
-                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
-                 "{%16, %17, %18, %19}, %20, add, 1, 1, %22;\n}\n"
-                 : EXITRL_SUMS4(0)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(int(add)), "n"(kByRow));
-  } else if constexpr (N == 64) {
+  if constexpr (N == 64) {
     asm volatile("{\n.reg .pred add;\n"
                  "setp.ne.b32 add, %37, 0;\n"
                  "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
@@ -72,19 +64,11 @@ __device__ __forceinline__ void multiply_registers(float (&d)[N / 8][4], const u
 
 template <int N, Left left, Right right>
 __device__ __forceinline__ void multiply_shared(float (&d)[N / 8][4], uint64_t a, uint64_t b, bool add) {
-  static_assert(N == 32 || N == 64 || N == 128 || N == 256);
+  static_assert(N == 64 || N == 128 || N == 256);
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   constexpr int kByRow = right == Right::by_row;
   constexpr int kLeftByColumn = left == Left::by_column;
-  if constexpr (N == 32) {
-    asm volatile("{\n.reg .pred add;\n"
-                 "setp.ne.b32 add, %18, 0;\n"
-                 "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
-                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
-                 "%16, %17, add, 1, 1, %19, %20;\n}\n"
-                 : EXITRL_SUMS4(0)
-                 : "l"(a), "l"(b), "r"(int(add)), "n"(kLeftByColumn), "n"(kByRow));
-  } else if constexpr (N == 64) {
+  if constexpr (N == 64) {
     asm volatile("{\n.reg .pred add;\n"
                  "setp.ne.b32 add, %34, 0;\n"
                  "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "

@@ -8,7 +8,7 @@
 
 namespace exitrl::device {
 
-constexpr uint32_t kBackendAbi = 4;
+constexpr uint32_t kBackendAbi = 5;
 
 struct Status {
   int32_t code = 0;  // 0: well; 1: invalid argument; 2: out of memory; 3: the device failed and is not usable any more; 4: other
@@ -21,6 +21,7 @@ struct DeviceInfo {
   int32_t compute;           // compute capability: 90 for 9.0; 0: emulated
   int32_t multiprocessors;
   int64_t memory_bytes, free_bytes;
+  int64_t reserve_bytes;     // of the free ones, room for what is not planned (graphs, code, libraries)
   int32_t driver, runtime;   // versions as CUDA counts them: 13000 for 13.0
   char libraries[1000];      // one line each: what was found and where, or why not
 };

@@ -44,12 +44,12 @@ Device::~Device() {
   if (instance_) backend.close(instance_);
 }
 
-int64_t Device::free_bytes() const {
+int64_t Device::room_bytes() const {
   Status status;
   DeviceInfo now;
   backend.describe(ordinal, &now, &status);
   check(status);
-  return now.free_bytes;
+  return std::max<int64_t>(0, now.free_bytes - now.reserve_bytes);
 }
 
 Staging::~Staging() {

@@ -40,8 +40,8 @@ class Device {
   EXITRL_DEVICE_OPS(EXITRL_OP)
 #undef EXITRL_OP
 
-  // Bytes that can still be allocated, now.
-  int64_t free_bytes() const;
+  // Bytes that can still be planned with, now: the free ones but for info.reserve_bytes.
+  int64_t room_bytes() const;
   void* allocate(int64_t bytes) { return call<void*>([&](Status* s) { return backend.allocate(instance_, bytes, s); }); }
   void release(void* p) { backend.release(instance_, p); }
   void* allocate_pinned(int64_t bytes) { return call<void*>([&](Status* s) { return backend.allocate_pinned(instance_, bytes, s); }); }

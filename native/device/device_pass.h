@@ -25,6 +25,9 @@ class DevicePass {
       first_.push_back(most_.targets);
       rows = std::max(rows, micros_.back().T());
       most_.grow(micros_.back(), plans_.back());
+      // pool() sends a row and a slot for every token, more than there are rows where sequences share them.
+      if (targets == Targets::none)
+        most_.bytes = std::max(most_.bytes, 2 * Staging::padded(int64_t(micros_.back().sequence_rows.size() * sizeof(int32_t))));
     }
     Segments count;
     lay_out(count, rows);
@@ -138,7 +141,7 @@ class DevicePass {
       }
     }
     Staging& staging = m_.pass_staging_;
-    staging.begin(at_.small, Staging::padded(rows) + Staging::padded(slots));
+    staging.begin(at_.small, most_.bytes);
     const int32_t* const row = staging.add(rows);
     const int32_t* const slot = staging.add(slots);
     staging.send();
@@ -150,7 +153,7 @@ class DevicePass {
  private:
   // Says what would fit where a pass does not.
   [[noreturn]] void refuse(const RolloutBatch& batch, int64_t budget, int64_t bytes) {
-    const int64_t free = d_.free_bytes(), tokens = budget;
+    const int64_t free = d_.room_bytes(), tokens = budget;
     int64_t longest = 1;  // a sequence is never cut
     for (int64_t r = 0; r < batch.B; ++r) longest = std::max(longest, batch.tokens.length(r));
     std::string advice = use_ == Workspace::Use::training && recompute_ == Recompute::none ? "; recompute: block needs less" : "";

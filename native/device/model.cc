@@ -51,7 +51,7 @@ void DeviceModel::train(const AdapterLayout* adapter) {
   for (DeviceBuffer* buffer : {&gradients_, &exp_avg_, &exp_avg_sq_, &ranges_, &norm_partials_}) buffer->reset();
   range_count_ = 0;
   step = 0;
-  rollout_->forget();
+  rollout_->change_model();
 }
 
 void DeviceModel::load_weights(const float* slab) {
@@ -113,6 +113,7 @@ std::byte* DeviceModel::memory(Phase phase, int64_t bytes) {
     rollout_->forget();
     device_.synchronise();
     memory_.reset();
+    if (bytes > device_.room_bytes()) fail(ErrorCode::out_of_memory, "a phase needs " + megabytes(bytes));  // the phase says what fits
     memory_ = DeviceBuffer(device_, bytes);
   }
   return memory_.data();

@@ -29,7 +29,7 @@ Plugin load() {
   out.path = wanted && *wanted ? wanted : beside_this();
   if (access(out.path.c_str(), R_OK) != 0) {
     out.reason = wanted ? "EXIT_RL_CUDA_PLUGIN names " + out.path + ", which cannot be read"
-                        : "this build has no CUDA plugin: install the CUDA toolkit (nvcc 12.8 or newer) and run npm rebuild exit-rl";
+                        : "this build has no CUDA plugin: install the CUDA toolkit (nvcc 12.0 or newer) and run npm rebuild exit-rl";
     return out;
   }
   void* const library = dlopen(out.path.c_str(), RTLD_NOW | RTLD_LOCAL);

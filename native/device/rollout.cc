@@ -11,6 +11,11 @@ DeviceRollout::~DeviceRollout() { drop_graphs(); }
 
 void DeviceRollout::forget() { cached_ = false; }
 
+void DeviceRollout::change_model() {
+  forget();
+  drop_graphs();
+}
+
 // A place for the next token of `s`, which a launched step samples. True if it is the last one it may have.
 bool DeviceRollout::expect_token(Sequence& s, Flight& flight, const GenerateSettings& settings) {
   flight.sampled.push_back({&s, int64_t(s.tokens.size())});
@@ -96,6 +101,7 @@ Generated DeviceRollout::generate(const int32_t* prompts, const int32_t* offsets
   prepare(prompts, offsets, count, settings);
   auto [prefixes, sequences] = make_sequences(prompts, offsets, count, settings);
   prefixes_ = &prefixes;
+  graphs_fit_ = true;
   Scheduler scheduler(*pages_, settings.keep_prefixes ? prefix_cache_.get() : nullptr, prefixes, sequences, settings);
 
   Flight flying;  // launched, not landed

@@ -88,6 +88,8 @@ class DeviceRollout {
   Generated generate(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings, std::stop_token stop);
   // Kept pages belong to other weights, or are gone.
   void forget();
+  // The model has another adapter, or none: recorded graphs name places, ranks and scales of the one before.
+  void change_model();
 
  private:
   // A token that a step samples: place `index` of the sequence's tokens.
@@ -111,6 +113,7 @@ class DeviceRollout {
       if (rows <= capacity) return;
       if (data) device.release_pinned(data);
       data = nullptr;
+      capacity = 0;
       data = static_cast<std::byte*>(device.allocate_pinned(2 * rows * 12));
       capacity = rows;
     }
@@ -149,6 +152,7 @@ class DeviceRollout {
   // Decoding steps, recorded: by their number of rows; null after the first step of a size. They hold for these places, weights
   // and settings.
   std::map<int64_t, Graph*> graphs_;
+  bool graphs_fit_ = true;  // false: in this call there was no memory for one
   struct Recorded {
     const std::byte* memory = nullptr;
     RolloutSizes sizes;

@@ -75,7 +75,7 @@ RolloutMemory::RolloutMemory(Segments& s, const DecoderConfig& c, Precision p, c
 
 // Says what would fit where a rollout does not.
 void DeviceRollout::refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const {
-  const int64_t free = m_.device_.free_bytes(), wanted = std::min(settings.max_running, count * settings.samples_per_prompt);
+  const int64_t free = m_.device_.room_bytes(), wanted = std::min(settings.max_running, count * settings.samples_per_prompt);
   const auto fits = [&](int64_t running) {
     settings.max_running = running;
     Segments counted;

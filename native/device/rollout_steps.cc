@@ -142,7 +142,7 @@ bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const Gen
   pass.tokens = at_.tokens;
   // The first step of a size runs as it is: what is loaded when it is first used cannot be loaded while a graph is recorded.
   const auto [found, fresh] = graphs_.try_emplace(rows, nullptr);
-  if (fresh) {
+  if (fresh || !graphs_fit_) {
     decode_calls(rows, pass, given, source, key, length, slot, settings.sampling);
     return true;
   }
@@ -159,7 +159,16 @@ bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const Gen
       }
       throw;
     }
-    graph = d.end_graph();
+    try {
+      graph = d.end_graph();
+    } catch (const Error& error) {
+      if (error.code != ErrorCode::out_of_memory) throw;
+      // Graphs take memory beside the planned one: without them this call is slower, but goes on.
+      graphs_fit_ = false;
+      drop_graphs();
+      decode_calls(rows, pass, given, source, key, length, slot, settings.sampling);
+      return true;
+    }
   }
   d.run_graph(graph);
   return true;

@@ -40,6 +40,7 @@ TrainMetrics DeviceModel::accumulate(const RolloutBatch& batch, const LossSettin
   if (whole.trained_tokens == 0) return metrics;
   const DevicePolicy weights = policy();
   float* const g = gradients();
+  for (DeviceBuffer* moments : {&exp_avg_, &exp_avg_sq_}) slab(*moments);  // before the pass takes what is left
   float* const head_gradients = adapter_ ? nullptr : g;
   auto* const at = reinterpret_cast<DeviceControls*>(controls_.data());
   const DeviceControls start{};

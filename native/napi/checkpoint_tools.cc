@@ -1,4 +1,5 @@
 // What is in a checkpoint folder and what it would take to run it, without loading it.
+#include "device/plugin.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "models/adapter.h"
@@ -49,15 +50,16 @@ Napi::Value inspect_checkpoint(const Napi::CallbackInfo& info) {
 
 Napi::Value plan_model(const Napi::CallbackInfo& info) {
   DecoderConfig config = parse_config(string_argument(info, 0, "configJson"), "config.json");
-  config.max_positions = 1;  // no plan depends on them, and the decoder's table of angles does
   const ModelOptions device = model_options(info[2]);
+  const bool on_device = device.device == "auto" ? device::device_ordinal("auto") >= 0 : device.device != "cpu";
+  if (!on_device) config.max_positions = 1;  // no plan of the host depends on them, and the decoder's table of angles does
   config.precision = device.precision;
   std::shared_ptr<const AdapterLayout> adapter;
   if (!info[2].IsUndefined())
     if (const Fields options(info[2], "options"); !options.value("adapter").IsUndefined())
       adapter = make_adapter_layout(config, parse_adapter_config(options.string("adapter"), "adapter_config.json"));
   const Decoder decoder(std::move(config));
-  Napi::Object out = to_js(info.Env(), plan_memory(decoder, adapter.get(), plan_request(info[1]), device.device != "cpu"));
+  Napi::Object out = to_js(info.Env(), plan_memory(decoder, adapter.get(), plan_request(info[1]), on_device));
   out.Set("parameterCount", double(decoder.layout.count));
   out.Set("trainedCount", double(adapter ? adapter->count : decoder.layout.count));
   return out;

@@ -51,6 +51,7 @@ Napi::Object to_js(Napi::Env env, const device::DeviceInfo& info) {
   out.Set("multiprocessors", info.multiprocessors);
   out.Set("memoryBytes", double(info.memory_bytes));
   out.Set("freeBytes", double(info.free_bytes));
+  out.Set("reserveBytes", double(info.reserve_bytes));
   out.Set("driver", info.driver);
   out.Set("runtime", info.runtime);
   out.Set("libraries", strings(env, libraries));

@@ -92,6 +92,20 @@ test('a run on a device trains, saves, resumes on the CPU and evaluates', { skip
       assert.ok(step.mismatch < 1e-3, `mismatch ${step.mismatch}`);
     const evaluated = exitRl(['eval', run, '--device', 'cpu']);
     assert.equal(evaluated.code, 0, evaluated.err);
+    // What fits is asked of the device's memory.
+    const inspect = (args: string[], env?: Record<string, string>) => exitRl(['inspect', run, '--json', ...args], env);
+    const memory = (...given: Parameters<typeof inspect>) => JSON.parse(inspect(...given).out).memory;
+    const small = { EXIT_RL_EMULATED_MEMORY: '2000000' };
+    const [ample, tight] = [memory([]), memory([], small)];
+    assert.deepEqual([ample.device, ample.machine.total, tight.machine.total], ['cuda', 2 ** 30, 2_000_000]);
+    assert.ok(ample.training.fits && tight.largest.microBatchTokens < ample.largest.microBatchTokens);
+    assert.equal(memory(['--device', 'cpu'], small).device, 'cpu');
+    const nowhere = { EXIT_RL_CUDA_PLUGIN: path.join(folder, 'missing.so') };
+    assert.equal(memory([], nowhere).device, 'cpu');
+    assert.equal(memory(['--device', 'auto'], nowhere).device, 'cpu');
+    const asked = inspect(['--device', 'cuda'], nowhere);
+    assert.deepEqual([asked.code, asked.out], [1, '']);
+    assert.match(asked.err, /device cuda cannot be used: EXIT_RL_CUDA_PLUGIN names .*missing\.so/);
   });
 });
 

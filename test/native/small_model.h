@@ -8,6 +8,7 @@
 #include "io/batch.h"
 #include "models/decoder.h"
 #include "models/names.h"
+#include "rollout/engine.h"
 
 namespace small {
 
@@ -78,5 +79,27 @@ struct Batch {
     return sum / double(logprob.size() - 3);
   }
 };
+
+// Random prompts of these lengths.
+struct Prompts {
+  std::vector<int32_t> tokens, offsets{0};
+  explicit Prompts(std::initializer_list<int64_t> lengths, int64_t V) {
+    for (const int64_t n : lengths) {
+      for (int64_t i = 0; i < n; ++i) tokens.push_back(int32_t(exitrl::philox(99, uint64_t(n), uint64_t(i))[0] % uint32_t(V)));
+      offsets.push_back(int32_t(tokens.size()));
+    }
+  }
+  int64_t count() const { return int64_t(offsets.size()) - 1; }
+};
+
+inline exitrl::GenerateSettings settings_for(int64_t samples, int64_t new_tokens, float temperature) {
+  exitrl::GenerateSettings s;
+  s.samples_per_prompt = samples;
+  s.max_new_tokens = new_tokens;
+  s.sampling.temperature = temperature;
+  s.stop_tokens = {7, 11};
+  s.seed = 5;
+  return s;
+}
 
 }  // namespace small

@@ -49,7 +49,7 @@ struct Machine {
   std::unique_ptr<void, decltype(&std::free)> shared{nullptr, &std::free};
   size_t shared_bytes = 0;
   std::exception_ptr failure;  // what a thread of the block threw
-  const std::function<void()>* kernel = nullptr;
+  const Kernel* kernel = nullptr;
   const char* name = "";
   int current = 0;
   Order order = Order::forward;
@@ -64,7 +64,7 @@ constinit thread_local Machine* here = nullptr;
 // An exception cannot leave a fiber.
 void body(void*) {
   try {
-    (*machine.kernel)();
+    machine.kernel->call(machine.kernel->function.get());
   } catch (...) {
     machine.failure = std::current_exception();
   }
@@ -168,18 +168,38 @@ void run_block(dim3 block, dim3 grid, int threads) {
 
 }  // namespace
 
+namespace {
+// Memory that stands for something else of a device: arguments of a kernel, registers of other lanes.
+class Known {
+ public:
+  Known(const void* at, size_t bytes) : at_(at) {
+    if (watcher) watcher->memory_begins(at_, bytes);
+  }
+  ~Known() {
+    if (watcher) watcher->memory_ends(at_);
+  }
+  Known(const Known&) = delete;
+
+ private:
+  const void* const at_;
+};
+}  // namespace
+
 void order(Order o) { machine.order = o; }
 Counts counts() { return machine.counts; }
 
-void launch(const char* name, std::function<void()> kernel, dim3 grid, int threads, size_t shared_bytes) {
+void launch(const char* name, Kernel kernel, dim3 grid, int threads, size_t shared_bytes, bool own_memory) {
   if (machine.recorded) {
-    machine.recorded->push_back([=] { launch(name, kernel, grid, threads, shared_bytes); });
+    machine.recorded->push_back([=] { launch(name, kernel, grid, threads, shared_bytes, own_memory); });
     return;
   }
   if (threads <= 0 || threads % 32 != 0 || threads > 1024)
     fail(ErrorCode::internal, std::string(name) + ": blocks of " + std::to_string(threads) + " threads");
   if (shared_bytes > (size_t{227} << 10))
     fail(ErrorCode::internal, std::string(name) + " asks for " + std::to_string(shared_bytes) + " bytes of shared memory");
+  if (grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535)
+    fail(ErrorCode::internal, std::string(name) + ": a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " +
+                                  std::to_string(grid.z) + " blocks");
   while (machine.threads.size() < size_t(threads)) machine.threads.push_back(std::make_unique<Thread>());
   machine.slots.resize(std::max(machine.slots.size(), size_t(threads) * 2));
   // Exactly as many bytes as asked for: the address sanitizer sees what lies beyond.
@@ -195,7 +215,9 @@ void launch(const char* name, std::function<void()> kernel, dim3 grid, int threa
   const int64_t blocks = int64_t(grid.x) * grid.y * grid.z;
   machine.counts.blocks += blocks;
   machine.counts.threads += blocks * threads;
-  if (watcher) watcher->launch_begins(name, unsigned(threads), memory, shared_bytes);
+  const Known arguments(kernel.function.get(), kernel.bytes),
+      lanes(machine.slots.data(), machine.slots.size() * sizeof machine.slots[0]);
+  if (watcher) watcher->launch_begins(name, unsigned(threads), memory, shared_bytes, __builtin_frame_address(0), own_memory);
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t b = machine.order == Order::reversed ? blocks - 1 - i : i;
     if (watcher) watcher->block_begins(b);

@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <type_traits>
+#include <utility>
 
 #include "cuda/emulate/watch.h"
 
@@ -31,8 +33,20 @@ enum class Order { forward, reversed };
 // Of blocks, warps and lanes in launches from now on.
 void order(Order order);
 
+// What every thread of a launch calls: anything without arguments, kept on the heap, so that nothing of it lies on a stack.
+struct Kernel {
+  template <class F>
+  Kernel(F f)
+      : function(std::make_shared<const F>(std::move(f))), bytes(sizeof(F)),
+        call([](const void* p) { (*static_cast<const F*>(p))(); }) {}
+  std::shared_ptr<const void> function;
+  size_t bytes;
+  void (*call)(const void*);
+};
+
 // Runs `kernel` for every thread of the grid. Throws Error(internal) on a deadlock.
-void launch(const char* name, std::function<void()> kernel, dim3 grid, int threads, size_t shared_bytes);
+// `own_memory`: kernels are given memory of the device only. Looked at by race_tests.
+void launch(const char* name, Kernel kernel, dim3 grid, int threads, size_t shared_bytes, bool own_memory = false);
 // Launches and work given to record() are kept instead of run between these two; calling the result runs them.
 void begin_capture();
 std::function<void()> end_capture();
@@ -136,11 +150,20 @@ inline float __uint_as_float(unsigned x) { float f; std::memcpy(&f, &x, 4); retu
 inline unsigned __float_as_uint(float f) { unsigned x; std::memcpy(&x, &f, 4); return x; }
 inline float __int_as_float(int x) { return __uint_as_float(unsigned(x)); }
 inline int __float_as_int(float f) { return int(__float_as_uint(f)); }
-inline float __expf(float x) { return std::exp(x); }
-inline float exp2f_approximate(float x) { return std::exp2(x); }
+// A result of an approximation on a card may be off by `ulps`: here it is, by a number of them that depends on x alone. Results too
+// small for a normal number are 0.
+inline float off_by_ulps(float exact, float x, int ulps) {
+  if (x == 0 || !(exact >= 0x1p-126f) || std::isinf(exact)) return exact >= 0x1p-126f || exact != exact ? exact : 0.0f;
+  const unsigned hash = (__float_as_uint(x) * 2654435761u) >> 16;
+  return __uint_as_float(__float_as_uint(exact) + unsigned(int(hash % unsigned(2 * ulps + 1)) - ulps));
+}
+// The errors that NVIDIA documents for ex2.approx (2^-22) and __expf.
+inline float exp2_approximate(float x) { return off_by_ulps(std::exp2(x), x, 2); }
+inline float __expf(float x) { return off_by_ulps(std::exp(x), x, 2 + int(std::fmin(1.16f * std::fabs(x), 200.0f))); }
 inline float __fdividef(float a, float b) { return a / b; }
 // Multiplied and rounded: nvcc makes no fused multiply-add of it.
 inline float __fmul_rn(float a, float b) { return a * b; }
+inline double __dmul_rn(double a, double b) { return a * b; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((uint64_t(a) * b) >> 32); }
 template <class T>

@@ -2,16 +2,20 @@
 // memory, but are not linked with its library: that sees one thread of the system, where all the emulation's threads run. The
 // calls come here instead, and the rules are those of a card (shadow.h).
 //
-// Looked at is everything but the stack of the thread itself: shared memory, device memory, the host's.
+// Looked at is everything but the stack of the thread itself: shared memory, device memory, the host's. The stack of the host's
+// thread is no kernel's to use, and neither is memory that the device does not have, where a launch says that it is given no other.
 #include <dlfcn.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "core/status.h"
 #include "cuda/emulate/emulate.h"
@@ -30,9 +34,33 @@ struct Page {
 // Sites are kept as distances from here, in half the bytes.
 int32_t site_of(const void* code);
 
+// Of this program, by the linker.
+extern "C" const char __executable_start, end;
+
+// Where the stack of this thread ends.
+uintptr_t stack_end() {
+  pthread_attr_t attributes;
+  void* low = nullptr;
+  size_t bytes = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return 0;
+  pthread_attr_getstack(&attributes, &low, &bytes);
+  pthread_attr_destroy(&attributes);
+  return reinterpret_cast<uintptr_t>(low) + bytes;
+}
+
 class Races final : public Watcher {
  public:
-  void launch_begins(const char* kernel, unsigned block_threads, const void* shared, size_t shared_bytes) override {
+  void memory_begins(const void* p, size_t bytes) override { memory_[reinterpret_cast<uintptr_t>(p)] = bytes; }
+  void memory_ends(const void* p) override {
+    memory_.erase(reinterpret_cast<uintptr_t>(p));
+    last_ = {};
+  }
+  void launch_begins(const char* kernel, unsigned block_threads, const void* shared, size_t shared_bytes, const void* callers,
+                     bool own_memory) override {
+    static thread_local const uintptr_t end = stack_end();
+    callers_ = reinterpret_cast<uintptr_t>(callers);
+    callers_bytes_ = end > callers_ ? end - callers_ : 0;
+    own_memory_ = own_memory;
     kernel_ = kernel;
     block_threads_ = block_threads;
     shared_ = reinterpret_cast<uintptr_t>(shared);
@@ -79,8 +107,10 @@ class Races final : public Watcher {
 
   void see(uintptr_t address, size_t bytes, Kind kind, const void* site) {
     if (!now_ || in_atomic_ || bytes == 0 || address - stack_ < stack_bytes_) return;
-    if (address - reinterpret_cast<uintptr_t>(&place) < sizeof place) return;
+    if (address - reinterpret_cast<uintptr_t>(&place) < sizeof place || address - reinterpret_cast<uintptr_t>(this) < sizeof *this) return;
     const Access now = access(kind, site);
+    if (address - callers_ < callers_bytes_) report(now, "the stack of the host's thread, which a card cannot reach");
+    else if (own_memory_ && !is_shared(address) && !is_of_device(address, bytes)) report(now, "memory that is not the device's");
     for (uintptr_t a = address / 2, last = (address + bytes - 1) / 2; a <= last; ++a) look(a * 2, now);
   }
 
@@ -127,6 +157,17 @@ class Races final : public Watcher {
   }
 
   void report(uintptr_t address, const Access& before, const Access& now);
+  void report(const Access& now, const char* place);
+
+  bool is_of_device(uintptr_t address, size_t bytes) {
+    // Constants that this program keeps in memory and a kernel does not; no kernel can name other variables of the host.
+    if (address - reinterpret_cast<uintptr_t>(&__executable_start) < size_t(&end - &__executable_start)) return true;
+    if (address - last_.first < last_.second) return address + bytes <= last_.first + last_.second;
+    auto at = memory_.upper_bound(address);
+    if (at == memory_.begin()) return false;
+    last_ = *--at;
+    return address + bytes <= last_.first + last_.second;
+  }
 
   struct Recent {
     uintptr_t number = 0;
@@ -134,8 +175,11 @@ class Races final : public Watcher {
   };
   const char* kernel_ = "";
   unsigned block_threads_ = 0;
-  uintptr_t shared_ = 0, stack_ = 0;
-  size_t shared_bytes_ = 0, stack_bytes_ = 0;
+  uintptr_t shared_ = 0, stack_ = 0, callers_ = 0;
+  size_t shared_bytes_ = 0, stack_bytes_ = 0, callers_bytes_ = 0;
+  bool own_memory_ = false;
+  std::map<uintptr_t, size_t> memory_;  // of the device
+  std::pair<uintptr_t, size_t> last_;   // the one that was used last
   uint32_t epochs_ = 0, launch_ = 0, block_ = 0;
   bool in_atomic_ = false;
   Access* now_ = nullptr;  // of the thread that runs: who it is and what it has passed
@@ -201,6 +245,14 @@ void Races::report(uintptr_t address, const Access& before, const Access& now) {
            ") that " + who(before) + " " + kDid[size_t(before.kind)] + " (" + line_of(before.site) + "): " + what_is_missing(before, now);
 }
 
+void Races::report(const Access& now, const char* place) {
+  if (!found_.empty()) return;
+  Access* const running = std::exchange(now_, nullptr);  // what the library's strings do here is looked at, too
+  found_ = std::string(kernel_) + ": " + who(now) + (now.kind == Kind::write || now.kind == Kind::copy ? " writes " : " reads ") + place +
+           " (" + line_of(now.site) + ")";
+  now_ = running;
+}
+
 }  // namespace
 }  // namespace exitrl::cuda::emulate
 
@@ -252,6 +304,7 @@ void* __tsan_memset(void* to, int byte, size_t bytes) {
   if (races) races->see(reinterpret_cast<uintptr_t>(to), bytes, Kind::write, __builtin_return_address(0));
   return std::memset(to, byte, bytes);
 }
-// Of static variables in host code.
+// Of static variables and shared pointers in host code.
+int __tsan_atomic32_fetch_add(volatile int* p, int value, int) { return __atomic_fetch_add(p, value, __ATOMIC_ACQ_REL); }
 unsigned char __tsan_atomic8_load(const volatile unsigned char* p, int) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 }

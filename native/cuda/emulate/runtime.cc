@@ -59,6 +59,7 @@ Instance* open_instance(int32_t device) {
   auto* const instance = new Instance;
   instance->context.multiprocessors = 4;
   instance->context.shared_per_block = 227 << 10;
+  instance->context.own_memory = true;
   instance->context.warpgroups = instance->context.warpgroups_fixed = wgmma_wanted();
   return instance;
 }
@@ -74,6 +75,7 @@ void* allocate(Instance&, int64_t bytes) {
   std::memcpy(p, &bytes, sizeof bytes);
   std::memset(p + kHeader, 0xff, size_t(bytes));  // NaN
   used_bytes += bytes;
+  if (emulate::watcher) emulate::watcher->memory_begins(p + kHeader, size_t(bytes));
   return p + kHeader;
 }
 void release(Instance&, void* p) {
@@ -82,14 +84,19 @@ void release(Instance&, void* p) {
   int64_t bytes;
   std::memcpy(&bytes, block, sizeof bytes);
   used_bytes -= bytes;
+  if (emulate::watcher) emulate::watcher->memory_ends(p);
   std::free(block);
 }
 void* allocate_pinned(Instance&, int64_t bytes) {
   void* const p = std::calloc(size_t(bytes > 0 ? bytes : 1), 1);
   if (!p) fail(ErrorCode::out_of_memory, "cannot allocate " + std::to_string(bytes) + " bytes of pinned memory");
+  if (emulate::watcher) emulate::watcher->memory_begins(p, size_t(bytes));
   return p;
 }
-void release_pinned(Instance&, void* p) { std::free(p); }
+void release_pinned(Instance&, void* p) {
+  if (emulate::watcher) emulate::watcher->memory_ends(p);
+  std::free(p);
+}
 void upload(Instance&, void* to, const void* from, int64_t bytes) {
   emulate::record([=] { std::memcpy(to, from, size_t(bytes)); });
 }

@@ -10,8 +10,13 @@ enum class Barrier { block, warp };
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  virtual void launch_begins(const char* kernel, unsigned block_threads, const void* shared, size_t shared_bytes) = 0;
-  // Throws Error(internal) where the launch had a race.
+  // Device memory, and host memory that the device reads in place.
+  virtual void memory_begins(const void* p, size_t bytes) = 0;
+  virtual void memory_ends(const void* p) = 0;
+  // `callers`: the host's stack from there on belongs to who launches. `own_memory`: kernels may use no memory but the above.
+  virtual void launch_begins(const char* kernel, unsigned block_threads, const void* shared, size_t shared_bytes, const void* callers,
+                             bool own_memory) = 0;
+  // Throws Error(internal) where the launch had a race, or used memory that a card cannot.
   virtual void launch_ends() = 0;
   // The threads of a block run one at a time, each on a stack of its own.
   virtual void block_begins(int64_t block) = 0;

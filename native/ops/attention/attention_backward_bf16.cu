@@ -34,9 +34,14 @@ struct Shape {
 // Blocks that share a multiprocessor: as many as registers, or with wgmma shared memory, allow without spilling.
 template <Of of, int D>
 constexpr int kWarpgroupBlocks = D == 64 && of == Of::queries ? 3 : 2;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr int kOfNarrowKeys = 3;
+#else
+constexpr int kOfNarrowKeys = 4;
+#endif
 template <Of of, int D, bool padded>
 constexpr int kBlocks = of == Of::queries ? (D <= 32 ? 4 : D == 64 || D == 128 ? 3 : 2)
-                                          : (D <= 16 ? 4 : D < 64 || (D == 64 && !padded) ? 3 : 2);
+                                          : (D <= 16 ? kOfNarrowKeys : D < 64 || (D == 64 && !padded) ? 3 : 2);
 
 template <Of of, int D, Cores cores>
 struct Columns {};

@@ -106,6 +106,7 @@ void backward_f32(Context& context, const AttentionBackward& a) {
   const auto run = [&](auto width) {
     constexpr int D = width();
     const dim3 queries(a.query_item_count, a.H, device::kKeyTile / kRows), keys(a.key_item_count, a.K, device::kKeyTile / kRows);
+    static_assert(sizeof(Shared<D>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
     launch(context, "attention_backward_queries", backward_kernel<Of::queries, D>, queries, kThreads, sizeof(Shared<D>), a);
     launch(context, "attention_backward_keys", backward_kernel<Of::keys, D>, keys, kThreads, sizeof(Shared<D>), a);
   };

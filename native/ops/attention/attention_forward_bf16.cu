@@ -21,9 +21,14 @@ static_assert(kRows == device::kQueryTile && kKeyTile == kWarps * kPagePositions
 
 template <int D>
 constexpr bool kDouble = D <= 128;
-// Blocks that share a multiprocessor: as many as registers allow without spilling.
+// Blocks that share a multiprocessor: as many as registers allow without spilling (before 9.0 fewer).
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+constexpr bool kFewer = true;
+#else
+constexpr bool kFewer = false;
+#endif
 template <int D, bool padded>
-constexpr int kBlocks = (D == 128 && !padded) || (D == 64 && padded) ? 3 : D <= 64 ? 4 : 2;
+constexpr int kBlocks = (D == 128 && !padded) || (D == 64 && (padded || kFewer)) ? 3 : D <= 64 ? 4 : 2;
 
 // Keys, values, then with double buffers the second ones. The third holds q at the beginning, at width 256 for good.
 template <int D, Cores cores>
@@ -211,7 +216,7 @@ __device__ __forceinline__ void forward(const AttentionForward& a) {
     }
     uint32_t p[kKeyTile / 16][4];
     pack_left(p, s);
-    constexpr int kAtOnce = together ? D / 8 : D == 128 ? 8 : D % 32 == 0 ? 4 : 2;
+    constexpr int kAtOnce = together ? D / 8 : D == 128 ? 8 : D % 32 == 0 && !(D == 256 && kFewer) ? 4 : 2;
 #pragma unroll
     for (int c = 0; c < D / 8; c += kAtOnce) {
       if constexpr (!together && D >= 128) __syncwarp();  // else the compiler moves loads of values up until registers spill

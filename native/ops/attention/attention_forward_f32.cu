@@ -111,6 +111,7 @@ void forward_f32(Context& context, const AttentionForward& a) {
   const auto run = [&](auto width) {
     const int64_t group = a.H / a.K, rows = device::item_queries(a.H, a.K) * group;
     const dim3 grid(a.item_count, a.K, ceil_div(rows, kRows));
+    static_assert(sizeof(Shared<width()>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
     launch(context, "attention_forward", forward_kernel<width()>, grid, kThreads, sizeof(Shared<width()>), a);
   };
   if (a.D <= 32) run(std::integral_constant<int, 32>{});

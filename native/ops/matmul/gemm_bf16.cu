@@ -80,7 +80,12 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<b
     const int tile = i / 2, half = i % 2;
     return Pair{tile / NT * 16 + 8 * half, tile % NT * 8, sum[tile / NT][tile % NT][2 * half], sum[tile / NT][tile % NT][2 * half + 1]};
   };
-  constexpr int kAhead = MT * NT > 8 ? 1 : 2 * MT * NT;  // no registers are left in the largest tile
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  constexpr int kAheadOfLarge = 1;  // no registers are left
+#else
+  constexpr int kAheadOfLarge = 8;
+#endif
+  constexpr int kAhead = MT * NT > 8 ? kAheadOfLarge : 2 * MT * NT;
   const bool whole = is_whole<S::BM, S::BN>(p, place);
   if (p.bf16_output) finish_pairs<bf16, 2 * MT * NT, kAhead>(p, row, column, whole, pair_at);
   else finish_pairs<float, 2 * MT * NT, kAhead>(p, row, column, whole, pair_at);
@@ -88,6 +93,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) bf16_kernel(Product<b
 
 template <class S, GemmKind kind, bool narrow = false>
 void run(Context& context, const device::Gemm& a) {
+  static_assert(sizeof(Ring<S, kind, narrow>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
   launch(context, "gemm_bf16", bf16_kernel<S, kind, narrow>, grid_of<S::BM, S::BN>(a), S::kThreads, sizeof(Ring<S, kind, narrow>),
          product<bf16>(a));
 }

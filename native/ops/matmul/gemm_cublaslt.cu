@@ -25,6 +25,8 @@ constexpr int kOfFirst = 3, kOfSecond = 4;            // CUBLASLT_MATMUL_DESC_TR
 constexpr int kEpilogue = 7, kBiasPointer = 8;        // CUBLASLT_MATMUL_DESC_EPILOGUE, _BIAS_POINTER
 constexpr uint32_t kPlain = 1, kWithBias = 4;         // CUBLASLT_EPILOGUE_DEFAULT, _BIAS
 constexpr int kMostWorkspace = 1;                     // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
+constexpr int kReductions = 3;                        // CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK
+constexpr uint32_t kReducedInFloat32 = 2;             // CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE
 constexpr int kAlignmentOfFirst = 5;                  // CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES; 6, 7, 8: B, C, D
 constexpr int kNotSupported = 15, kInvalidValue = 7;  // cublasStatus_t
 constexpr size_t kWorkspaceBytes = 32u << 20;
@@ -85,6 +87,15 @@ void demand(int status, const char* what) {
                                 "; EXIT_RL_CUBLASLT=off uses our own kernels");
 }
 
+// The same of a call that launches. What an earlier kernel did wrong is often first seen here; the library has a CUDA runtime of its
+// own and says no more than that it failed, but the stream says what it was.
+void demand(const Context& context, int status, const char* what) {
+  cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+  if (status != 0 && cudaStreamIsCapturing(context.stream, &capturing) == cudaSuccess && capturing == cudaStreamCaptureStatusNone)
+    check(cudaStreamSynchronize(context.stream), what);
+  demand(status, what);
+}
+
 // The least power of two, up to 256, that divides the address.
 uint32_t alignment(const void* p) {
   const auto address = reinterpret_cast<uintptr_t>(p);
@@ -139,6 +150,9 @@ struct Plan {
     const std::unique_ptr<void, int (*)(Preference)> owner(preference, api.preference_destroy);
     const uint64_t workspace = workspace_bytes;
     demand(api.preference_set(preference, kMostWorkspace, &workspace, sizeof workspace), "cublasLtMatmulPreferenceSetAttribute");
+    // Sums of parts of K are kept in fp32, whatever the type of the result.
+    demand(api.preference_set(preference, kReductions, &kReducedInFloat32, sizeof kReducedInFloat32),
+           "cublasLtMatmulPreferenceSetAttribute");
     const uint32_t alignments[4] = {alignment(a.b), alignment(a.a), alignment(a.addend ? a.addend : a.d), alignment(a.d)};
     for (int i = 0; i < 4; ++i)
       demand(api.preference_set(preference, kAlignmentOfFirst + i, &alignments[i], sizeof alignments[i]),
@@ -172,14 +186,20 @@ struct Libraries {
 };
 
 Libraries* open_libraries(Context& context) {
-  const Library& library = cublaslt();
+  Library& library = cublaslt();
   auto libraries = std::make_unique<Libraries>();
-  if (!library.handle || !libraries->api.load(library.handle)) return nullptr;
-  if (libraries->api.create(&libraries->handle) != 0) return nullptr;
+  if (!library.handle) return nullptr;
+  const auto refuse = [&](const std::string& why) {
+    library.note = "not used: " + why;
+    return nullptr;
+  };
+  if (!libraries->api.load(library.handle)) return refuse("functions of cublasLt.h are missing in it");
+  if (const int status = libraries->api.create(&libraries->handle); status != 0)
+    return refuse("cublasLtCreate failed with status " + std::to_string(status) + " (does the driver support its CUDA version?)");
   if (cudaMalloc(&libraries->workspace, kWorkspaceBytes) != cudaSuccess) {
     cudaGetLastError();
     libraries->api.destroy(libraries->handle);
-    return nullptr;
+    return refuse("no memory for its workspace");
   }
   context.workspace = libraries->workspace;
   context.workspace_bytes = kWorkspaceBytes;
@@ -215,7 +235,7 @@ bool gemm_cublaslt(Context& context, const device::Gemm& a) {
     plan.usable = false;
     return false;
   }
-  demand(status, "cublasLtMatmul");
+  demand(context, status, "cublasLtMatmul");
   return true;
 }
 
@@ -265,7 +285,7 @@ void bare_gemm(Context& context, const device::Gemm& a, int64_t times) {
   if (!plan.usable) fail(ErrorCode::internal, "cuBLASLt has no algorithm for this product");
   int status = 0;
   for (int64_t i = 0; i < times && status == 0; ++i) status = plan.run(libraries.handle, context, a, plan.algorithm);
-  demand(status, "cublasLtMatmul");
+  demand(context, status, "cublasLtMatmul");
 }
 
 }  // namespace exitrl::cuda

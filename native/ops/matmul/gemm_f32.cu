@@ -92,6 +92,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks) f32_kernel(Product<fl
 
 template <class S, GemmKind kind, bool narrow = false>
 void run(Context& context, const device::Gemm& a) {
+  static_assert(sizeof(Ring<S, kind, narrow>) <= 99 << 10, "the shared memory of a block on compute capability 8.9");
   launch(context, "gemm_f32", f32_kernel<S, kind, narrow>, grid_of<S::BM, S::BN>(a), S::kThreads, sizeof(Ring<S, kind, narrow>),
          product<float>(a));
 }

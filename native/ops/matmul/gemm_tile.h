@@ -146,7 +146,7 @@ dim3 grid_of(const device::Gemm& a) { return dim3(ceil_div(a.M, BM) * ceil_div(a
 // d = alpha sum + bias + addend, one rounding for each. No compiler may contract this in another way in another kernel.
 template <class T>
 __device__ __forceinline__ float scaled(const Product<T>& p, float sum, int64_t n) {
-  return fmaf(p.alpha, sum, p.bias ? to_float(p.bias[n]) : 0.0f);
+  return fmaf(p.alpha, sum, p.bias ? to_float(__ldg(p.bias + n)) : 0.0f);  // no store of d changes a bias
 }
 
 template <class D, class T>

@@ -20,7 +20,8 @@ __global__ void __launch_bounds__(kMaxRowThreads, 1) threshold_kernel(device::En
   auto& s = shared<Shared>();
   const int n = int(a.n);
   const PlainRow row{a.entropy};
-  const double share = fmin(fmax(1.0 - a.top_entropy, 0.0), 1.0), position = share * double(n - 1);
+  // Rounded as the host rounds: with a fused multiply-add the threshold could lie above entropies that the host trains.
+  const double share = fmin(fmax(1.0 - a.top_entropy, 0.0), 1.0), position = __dmul_rn(share, double(n - 1));
   const int64_t lower = int64_t(position);  // from the smallest, 0
   const double from_above = double(n - lower);
   // Past the end the row reads as -inf, which no entropy is.
@@ -44,7 +45,7 @@ __global__ void __launch_bounds__(kMaxRowThreads, 1) threshold_kernel(device::En
   const double low = from_ordered(cut.key);
   // All of the larger ones lie above the upper neighbour, or one of them is it.
   const double high = lower + 1 == n || from_above - 1 > cut.above ? low : from_ordered(s.next);
-  *a.threshold = low + (position - double(lower)) * (high - low);
+  *a.threshold = low + __dmul_rn(position - double(lower), high - low);
 }
 
 }  // namespace

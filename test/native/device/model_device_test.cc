@@ -9,6 +9,8 @@ extern "C" const exitrl::device::Backend* exitrl_backend();
 
 using namespace exitrl;
 using namespace check;
+using small::Prompts;
+using small::settings_for;
 using device::DeviceModel;
 using device::Order;
 
@@ -23,15 +25,6 @@ struct Shape {
 const Shape kShapes[] = {
     {true, 0, ""}, {false, 8, ""}, {true, 0, "\"all-linear\""}, {false, 0, R"(["v_proj", "down_proj"])"}, {true, 0, "", true}};
 const Shape& kWide = kShapes[4];
-
-// Sanitized code takes eight times as long, code that is looked at for races four times: a part of the cases is enough.
-bool few() {
-#if defined(__SANITIZE_ADDRESS__)
-  return true;
-#else
-  return exitrl::cuda::emulate::watcher != nullptr;
-#endif
-}
 
 DecoderConfig config_of(const Shape& shape) {
   DecoderConfig c = small::config(shape.qk_norm, shape.window);
@@ -76,27 +69,6 @@ double worst(const ParameterList& list, const float* got, const float* want) {
     most = std::max(most, error / size);
   }
   return most;
-}
-
-struct Prompts {
-  std::vector<int32_t> tokens, offsets{0};
-  explicit Prompts(std::initializer_list<int64_t> lengths, int64_t V) {
-    for (const int64_t n : lengths) {
-      for (int64_t i = 0; i < n; ++i) tokens.push_back(int32_t(philox(99, uint64_t(n), uint64_t(i))[0] % uint32_t(V)));
-      offsets.push_back(int32_t(tokens.size()));
-    }
-  }
-  int64_t count() const { return int64_t(offsets.size()) - 1; }
-};
-
-GenerateSettings settings_for(int64_t samples, int64_t new_tokens, float temperature) {
-  GenerateSettings s;
-  s.samples_per_prompt = samples;
-  s.max_new_tokens = new_tokens;
-  s.sampling.temperature = temperature;
-  s.stop_tokens = {7, 11};
-  s.seed = 5;
-  return s;
 }
 
 }  // namespace
@@ -295,72 +267,4 @@ TEST(device_exact_mode_is_exact_whatever_the_schedule) {
       }
     }
   }
-}
-
-TEST(device_memory_is_what_was_planned) {
-  for (const Precision precision : {Precision::f32, Precision::bf16})
-    for (const char* targets : {"", "\"all-linear\""}) {
-      if (few()) continue;  // nothing is computed that the other tests do not
-      DecoderConfig config = small::config(true, 0);
-      config.V = 400, config.C = 64, config.F = 160;
-      const Decoder decoder(config);
-      Pool pool(1);
-      Policy policy(decoder.config, decoder.layout);
-      const small::Adapted adapted(policy, pool, decoder.config, targets, 4);
-      const auto free = [] {
-        device::Status status;
-        device::DeviceInfo info;
-        exitrl_backend()->describe(0, &info, &status);
-        return info.free_bytes;
-      };
-      const int64_t before = free();
-      DeviceModel device(*exitrl_backend(), 0, decoder, precision, Order::any);
-      if (adapted.adapter) {
-        device.train(adapted.layout());
-        device.load_adapter(adapted.adapter->slab.data());
-      }
-      device.load_weights(policy.slab.data());
-      // Four prompts of 20 tokens, three samples of 8 tokens each; every new token is trained.
-      GenerateSettings generate = settings_for(3, 8, 1.0f);
-      generate.stop_tokens.clear();
-      generate.prefill_tokens = 64;
-      const Prompts prompts({20, 20, 20, 20}, config.V);
-      const Generated rollout = device.generate(prompts.tokens.data(), prompts.offsets.data(), 4, generate, {});
-      RolloutBatch batch;
-      batch.B = 12;
-      batch.tokens = {rollout.offsets.data(), rollout.tokens.data()};
-      std::vector<uint8_t> mask(rollout.tokens.size() / 8 + 1);
-      for (int64_t r = 0; r < 12; ++r)
-        for (int64_t i = 20; i < 28; ++i)
-          mask[size_t(rollout.offsets[size_t(r)] + i) / 8] |= uint8_t(1 << ((rollout.offsets[size_t(r)] + i) % 8));
-      const Floats advantage(12, 1.0f);
-      batch.loss_mask = {rollout.offsets.data(), mask.data(), 0};
-      batch.logprob = {rollout.offsets.data(), rollout.logprob.data()};
-      batch.advantage = advantage.data();
-      const TrainSettings train{128, Recompute::none};
-      device.accumulate(batch, {}, train, {});
-      device.update({});
-      const double used = double(before - free()),
-                   planned = double(total_bytes(device::plan_memory(decoder, adapted.layout(), precision, 4, 20, generate, &train, false)));
-      CHECK_NEAR(planned / used, 1.0, 0.02);
-    }
-}
-
-TEST(device_says_what_would_fit) {
-  Pair pair(kShapes[0], Precision::f32, Order::any);
-  // 2.5 MB more than what is in use.
-  device::Status status;
-  device::DeviceInfo info;
-  exitrl_backend()->describe(0, &info, &status);
-  setenv("EXIT_RL_EMULATED_MEMORY", std::to_string(info.memory_bytes - info.free_bytes + 2'500'000).c_str(), 1);
-  const Prompts prompts({40, 40}, pair.decoder.config.V);
-  GenerateSettings many = settings_for(64, 100, 1.0f);
-  many.prefill_tokens = 64;
-  CHECK_THROWS(pair.device.generate(prompts.tokens.data(), prompts.offsets.data(), 2, many, {}), "MB; maxRunning ");
-  const small::Batch sequences(pair.decoder.config.V);
-  CHECK_THROWS(pair.device.accumulate(sequences.view(), {}, {1 << 20, Recompute::none}, {}), "microBatchTokens ");
-  unsetenv("EXIT_RL_EMULATED_MEMORY");
-  // The model goes on.
-  const Generated after = pair.device.generate(prompts.tokens.data(), prompts.offsets.data(), 2, settings_for(1, 3, 1.0f), {});
-  CHECK(after.prompt_length.size() == 2);
 }

@@ -35,10 +35,13 @@ TEST(device_adamw_agrees_with_the_cpu) {
       for (float& x : v) x = x * x;
       return v;
     }();
-    const device::AdamWStep step{1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0 - std::pow(0.9, 3), 1.0 - std::pow(0.95, 3)};
+    // In memory of the heap, which a card reads in place.
+    const std::vector<device::AdamWStep> steps{{1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0 - std::pow(0.9, 3), 1.0 - std::pow(0.95, 3)}};
+    const device::AdamWStep& step = steps[0];
     for (const Precision p : {Precision::f32, Precision::bf16})
       for (const double clip : {0.7, double(kNan), double(std::numeric_limits<float>::infinity())}) {
         const bool finite = std::isfinite(clip);
+        const std::vector<double> clips{clip};
         Floats want = start, want_m = m0, want_v = v0;
         for (const auto& r : used)
           if (finite)
@@ -50,7 +53,7 @@ TEST(device_adamw_agrees_with_the_cpu) {
           auto* const rounded_weights = p == Precision::bf16 ? weights.data() : master.data();
           cuda::adamw(device_context(),
                       {static_cast<float*>(master.data()), rounded_weights, static_cast<float*>(grad.data()), static_cast<float*>(m.data()),
-                       static_cast<float*>(v.data()), used.data(), &step, &clip, int64_t(used.size()), n, p});
+                       static_cast<float*>(v.data()), used.data(), steps.data(), clips.data(), int64_t(used.size()), n, p});
           for (int64_t i = 0; i < n; ++i) CHECK(grad[i] == 0);
           if (!finite || simd::isa() != simd::Isa::portable) {  // the portable copy rounds where the others fuse
             CHECK(same_bits(master.floats(), want));

@@ -175,10 +175,10 @@ TEST(device_entropy_threshold_is_that_of_the_cpu) {
       const double want = entropy_threshold(entropies, top);
       Numbers in(Precision::f32, entropies);
       const Floats got = in_both_orders([&] {
-        double threshold = 0;
-        cuda::entropy_threshold(device_context(), {static_cast<const float*>(in.data()), &threshold, n, top});
+        std::vector<double> threshold(1);
+        cuda::entropy_threshold(device_context(), {static_cast<const float*>(in.data()), threshold.data(), n, top});
         Floats halves(2);
-        std::memcpy(halves.data(), &threshold, 8);
+        std::memcpy(halves.data(), threshold.data(), 8);
         return halves;
       });
       double found;

@@ -43,6 +43,27 @@ std::vector<float> out(size_t{4} * kThreads);
 
 }  // namespace
 
+// A kernel that a card could not run at all: it has no way to the stack of the host's thread.
+TEST(memory_that_a_card_does_not_have) {
+  float local = 0;
+  float* const p = &local;
+  const auto message = [](const auto& kernel, bool own_memory) {
+    return check::thrown([&] { emulate::launch("kernel", kernel, dim3(1), kThreads, 0, own_memory); });
+  };
+  const auto write = [p] { if (threadIdx.x == 3) *p = 1; };
+  CHECK(has(message(write, false), "kernel: thread 3 of block 0 writes the stack of the host's thread"));
+  CHECK(has(message([p] { if (*p > 2) out[0] = 1; }, false), "reads the stack of the host's thread, which a card cannot reach (races_test.cc:"));
+  float* const heap = out.data();
+  const auto fill = [heap] { heap[threadIdx.x] = 1; };
+  CHECK(message(fill, false) == "");
+  CHECK(has(message(fill, true), "kernel: thread "));
+  CHECK(has(message(fill, true), "writes memory that is not the device's (races_test.cc:"));
+  emulate::watcher->memory_begins(heap, sizeof(float) * kThreads);
+  CHECK(message(fill, true) == "");
+  CHECK(has(message([heap] { heap[threadIdx.x + 1] = 1; }, true), "thread 63 of block 0 writes memory that is not the device's"));
+  emulate::watcher->memory_ends(heap);
+}
+
 TEST(race_between_warps_without_a_block_barrier) {
   const auto kernel = [](auto between) {
     return [=] {
