@@ -60,7 +60,7 @@ export async function gemm(options: BenchOptions): Promise<Report> {
       data.push({ ...shape, ours, torch, onednn });
     }
   } finally {
-    peer?.stop();
+    await peer?.stop();
   }
   const columns = ['M x N x K', 'exit-rl GFLOP/s', 'of peak', 'torch', 'oneDNN', 'ours / better of the two'];
   const notes = [

@@ -1,9 +1,10 @@
 // Every op of the CUDA backend, as a share of what this card does in the same run: device copies, products of random numbers.
-import type { CardRates } from './support/gpu-models.ts';
+import { type Case as LabelledCase, openReport, runCases } from './support/cases.ts';
+import { cardRates, shaped, timeOp } from './support/device-op.ts';
 import { addon } from './support/engine.ts';
 import { median } from './support/median.ts';
 import type { BenchOptions } from './support/options.ts';
-import { type Cell, digits, type Report } from './support/report.ts';
+import { digits, percent, type Report } from './support/report.ts';
 
 type Case = readonly [op: string, shape: readonly number[]];
 
@@ -68,93 +69,46 @@ const AGAINST_BARE: readonly Case[] = [
   ['gemm_tn_against_bare', [151936, 1024, 2048]],
 ];
 
-const device = (options: BenchOptions): string => options.device;
-
-/** What this card can do, by its own copies and products. */
-export function cardRates(options: BenchOptions): CardRates {
-  const rate = (op: string, shape: readonly number[], what: 'flops' | 'bytes'): number => {
-    const result = addon.benchDevice(device(options), op, shape, { dtype: 'bfloat16' }, options.repeats);
-    return result[what] / median(result.seconds);
-  };
-  return {
-    copy: rate('copy', [1 << 30], 'bytes'),
-    products: rate('gemm_nt', [8192, 8192, 8192], 'flops'),
-    attentionForward: rate('attention_forward', [32, 1024, 16, 8, 128], 'flops'),
-    attentionBackward: rate('attention_backward', [32, 1024, 16, 8, 128], 'flops'),
-  };
-}
-
 export async function gpuOps(options: BenchOptions): Promise<Report> {
-  const { copy, products } = cardRates(options);
-  const rows: Cell[][] = [];
-  const data: object[] = [];
-  for (const [op, shape] of CASES) {
-    if (options.only !== null && !op.includes(options.only)) continue;
-    const { seconds, flops, bytes } = addon.benchDevice(
-      device(options),
-      op,
-      shape,
-      { dtype: options.dtype },
-      options.repeats,
-    );
+  const columns = ['op', 'shape', 'us', 'TFLOP/s', 'TB/s', 'of limit', 'bound by', 'of the bare loop'];
+  const data = { copy: Number.NaN, products: Number.NaN, ops: [] as object[], againstBare: [] as object[] };
+  const report = openReport('gpu-ops', 'CUDA kernels', columns, data);
+  const { copy, products } = Object.assign(data, cardRates(report, options));
+  report.notes.push(
+    `${addon.doctor().cuda.devices[0]?.name ?? 'no card'}, ${options.dtype}. Limits of this run: copies ${digits(copy / 1e12)} TB/s, bf16 products of random numbers ${digits(products / 1e12)} TFLOP/s.`,
+    'Attention counts half of the square (causal); a decoding row counts every key once, a shared beginning once a group.',
+    'Ops bound by memory take turns among buffers that no cache holds together.',
+    'Bare loop: cublasLtMatmul alone, descriptors of the one shape, the fastest of up to 16 suggested algorithms; in turns with ours.',
+  );
+  const labelled = ([op, shape]: Case, run: (op: string, shape: number[], label: string) => void): LabelledCase => {
+    const sizes = shaped(options, shape);
+    const label = `${op} ${sizes.join(' x ')}`;
+    return { label, run: () => run(op, sizes, label) };
+  };
+  const alone = (op: string, shape: number[]): void => {
+    const { seconds, flops, bytes } = timeOp(op, shape, options, { dtype: options.dtype });
     const middle = median(seconds);
     const bound = Math.max(flops / products, bytes / copy);
-    rows.push([
-      op,
-      shape.join(' x '),
-      digits(middle * 1e6),
-      digits(flops / middle / 1e12),
-      digits(bytes / middle / 1e12),
-      `${Math.round((100 * bound) / middle)} %`,
-      flops / products > bytes / copy ? 'products' : 'copy',
-      null,
-    ]);
-    data.push({ op, shape, seconds, flops, bytes });
-  }
-  const against = againstBare(options);
-  rows.push(...against.rows);
-  const card = addon.doctor().cuda.devices[0];
-  const notes = [
-    `${card?.name ?? 'no card'}, ${options.dtype}. Limits of this run: copies ${digits(copy / 1e12)} TB/s, bf16 products of random numbers ${digits(products / 1e12)} TFLOP/s.`,
-    'Attention counts half of the square (causal); a decoding row counts every key once, a shared beginning once a group.',
-    'Bare loop: cublasLtMatmul alone, descriptors of the one shape, the fastest of up to 16 suggested algorithms; in turns with ours.',
-  ];
-  const columns = ['op', 'shape', 'us', 'TFLOP/s', 'TB/s', 'of limit', 'bound by', 'of the bare loop'];
-  return {
-    name: 'gpu-ops',
-    title: 'CUDA kernels',
-    columns,
-    rows,
-    notes,
-    data: { copy, products, ops: data, againstBare: against.data },
+    const by = flops / products > bytes / copy ? 'products' : 'copy';
+    report.rows.push([op, shape.join(' x '), ...rates(middle, flops, bytes), percent(bound / middle), by, null]);
+    data.ops.push({ op, shape, seconds, flops, bytes });
   };
+  const againstBare = (full: string, shape: number[]): void => {
+    const op = full.replace('_against_bare', '');
+    const { seconds, rival, flops, bytes } = timeOp(full, shape, options);
+    const ours = median(seconds);
+    const share = median(rival) / ours;
+    const bare = `${(100 * share).toFixed(1)} %`;
+    report.rows.push([op, shape.join(' x '), ...rates(ours, flops, bytes), null, null, bare]);
+    data.againstBare.push({ op, shape, seconds, rival, share, flops, bytes });
+  };
+  const cases = [...CASES.map((one) => labelled(one, alone)), ...AGAINST_BARE.map((one) => labelled(one, againstBare))];
+  await runCases(report, cases, options);
+  return report;
 }
 
-/** How fast our products are beside a bare loop of cuBLASLt; the reason where there is none. */
-function againstBare(options: BenchOptions): { rows: Cell[][]; data: object[] } {
-  const rows: Cell[][] = [];
-  const data: object[] = [];
-  for (const [op, shape] of AGAINST_BARE) {
-    if (options.only !== null && !op.includes(options.only)) continue;
-    const name = op.replace('_against_bare', '');
-    try {
-      const { seconds, rival, flops, bytes } = addon.benchDevice(
-        device(options),
-        op,
-        shape,
-        { dtype: 'bfloat16' },
-        options.repeats,
-      );
-      const ours = median(seconds);
-      const share = median(rival) / ours;
-      const rates = [digits(ours * 1e6), digits(flops / ours / 1e12), digits(bytes / ours / 1e12)];
-      rows.push([name, shape.join(' x '), ...rates, null, null, `${(100 * share).toFixed(1)} %`]);
-      data.push({ op: name, shape, seconds, rival, share, flops, bytes });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      rows.push([name, shape.join(' x '), null, null, null, null, null, `not measured: ${reason}`]);
-      data.push({ op: name, shape, notMeasured: reason });
-    }
-  }
-  return { rows, data };
-}
+const rates = (seconds: number, flops: number, bytes: number): string[] => [
+  digits(seconds * 1e6),
+  digits(flops / seconds / 1e12),
+  digits(bytes / seconds / 1e12),
+];

@@ -37,7 +37,7 @@ export function pack(folder) {
     // Type declarations and maps are for editors.
     cpSync(at, path.join(folder, name), { recursive: true, filter: (file) => !/\.(map|d\.[cm]?ts)$/.test(file) });
   }
-  cpSync(path.join(root, 'scripts/gpu-check.mjs'), path.join(folder, 'scripts/gpu-check.mjs'));
+  for (const file of ['scripts/gpu-check.mjs', 'scripts/gpu']) take(file);
   const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
   writeFileSync(path.join(folder, 'COMMIT'), `${commit}\n`);
   // tar and gzip are everywhere; a stripped Node is a third of its size in it.

@@ -1,6 +1,8 @@
 """A Qwen-style decoder in PyTorch on a card: `what` is train (one update: forward, backward, fused AdamW; SDPA, autocast to
-bfloat16, torch.compile where `compile` is set) or decode (a static cache, the step captured as a CUDA graph). Or one op of
-`shape`, in bfloat16: gemm (M, N, K; cuBLAS), attention_forward or attention_backward (B, T, heads, kv heads, width; causal SDPA)."""
+bfloat16, torch.compile where `compile` is set) or decode (a static cache, the step captured as a CUDA graph). Or ops: every
+request names one in bfloat16 and its shape: gemm_nt (M, N, K; cuBLAS), attention_forward or attention_backward (B, T, heads, kv
+heads, width; causal SDPA)."""
+import statistics
 import time
 
 import peer
@@ -143,34 +145,58 @@ def decode():
     return generate
 
 
-def op():
+def op(name, shape):
     numbers = lambda *shape: torch.randn(*shape, device=device, dtype=torch.bfloat16)
-    if s["what"] == "gemm":
-        M, N, depth = s["shape"]
+    if name == "gemm_nt":
+        M, N, depth = shape
         x, w, out = numbers(M, depth), numbers(N, depth), numbers(M, N)
-        run = lambda: torch.mm(x, w.t(), out=out)
-    else:
-        B, T, heads, kv, width = s["shape"]
-        q, k, v = (numbers(B, n, T, width).requires_grad_() for n in (heads, kv, kv))
-        forward = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=heads != kv)
-        a = forward()
-        d = torch.randn_like(a)
-        backward = lambda: torch.autograd.grad(a, (q, k, v), d, retain_graph=True)
-        run = forward if s["what"] == "attention_forward" else backward
+        return lambda: torch.mm(x, w.t(), out=out)
+    B, T, heads, kv, width = shape
+    q, k, v = (numbers(B, n, T, width).requires_grad_() for n in (heads, kv, kv))
+    forward = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=heads != kv)
+    if name == "attention_forward":
+        return forward
+    a = forward()
+    d = torch.randn_like(a)
+    return lambda: torch.autograd.grad(a, (q, k, v), d, retain_graph=True)
 
-    def several(_request):
-        """Seconds of one, of ten in a row."""
-        run()
+
+def windows(run):
+    """Median seconds of one, as native/device/bench.cc measures: `warmUp` seconds of work, then ten windows of a tenth of it."""
+
+    def seconds_of(times):
         wait()
         start = time.perf_counter()
-        for _ in range(10):
+        for _ in range(times):
             run()
         wait()
-        return (time.perf_counter() - start) / 10
+        return time.perf_counter() - start
 
-    return several
+    times, total = 1, seconds_of(1)
+    while True:
+        last = seconds_of(times)
+        times = max(1, min(5000, int(s["warmUp"] / 10 * times / max(last, 1e-7))))
+        total += last
+        if total >= s["warmUp"]:
+            return statistics.median(seconds_of(times) / times for _ in range(10))
 
 
-repeat = {"train": train, "decode": decode}.get(s["what"], op)()
-repeat(None)
+def ops():
+    known = {"of": None, "run": None}
+
+    def one(request):
+        of = (request["op"], request["shape"])
+        if known["of"] != of:
+            known.update(of=None, run=None)  # its memory first
+            if on_card:
+                torch.cuda.empty_cache()
+            known.update(of=of, run=op(*of))
+        return windows(known["run"])
+
+    return one
+
+
+repeat = {"train": train, "decode": decode, "ops": ops}[s["what"]]()
+if s["what"] != "ops":
+    repeat(None)
 peer.serve(repeat, version=f"torch {torch.__version__}{', compiled' if s.get('compile') else ''}")

@@ -2,6 +2,7 @@
 import json
 import sys
 import time
+import traceback
 
 
 def settings():
@@ -26,9 +27,15 @@ def wait():
 
 
 def serve(repeat, **facts):
-    """Runs `repeat(request)` for each line; it may return its own seconds or leave the timing to us."""
+    """Runs `repeat(request)` for each line; it may return its own seconds or leave the timing to us. One that fails, for want
+    of memory say, does not end the process."""
     say(ready=True, **facts)
     while (request := wait()) is not None:
         start = time.perf_counter()
-        own = repeat(request)
+        try:
+            own = repeat(request)
+        except Exception as error:
+            traceback.print_exc()
+            say(error=f"{type(error).__name__}: {error}")
+            continue
         say(seconds=own if own is not None else time.perf_counter() - start)

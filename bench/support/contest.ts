@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { busyShare } from './busy.ts';
 import { median } from './median.ts';
-import { startPeers } from './peer.ts';
+import { type Peer, startPeers } from './peer.ts';
 import type { BenchOptions } from './options.ts';
 import { type Cell, digits } from './report.ts';
 
@@ -42,53 +42,77 @@ export async function timed(action: () => Promise<unknown>): Promise<number> {
   return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
-/** Seconds of every entrant, each once per round, each round starting with another one. */
+/** Seconds of every entrant, each once per round, each round starting with another one; pauses before every turn. */
 export async function interleave(
   entrants: readonly Entrant[],
   rounds: number,
+  pauses = true,
 ): Promise<{ seconds: number[][]; busy: number }> {
   const seconds = entrants.map((): number[] => []);
   let busy = 0;
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < entrants.length; i++) {
       const e = (round + i) % entrants.length;
-      await sleep(SETTLE_MS);
-      busy += await busyShare(LISTEN_MS);
+      if (pauses) {
+        await sleep(SETTLE_MS);
+        busy += await busyShare(LISTEN_MS);
+      }
       seconds[e]!.push(await entrants[e]!.run());
     }
   }
   return { seconds, busy: busy / (rounds * entrants.length) };
 }
 
+export type Missing = readonly { readonly name: string; readonly missing: string }[];
+export type Wanted = readonly (readonly [name: string, script: string, settings: object])[];
+
+/** A peer's turns, each with the same request. */
+export function entrant(peer: Peer, request: object = {}): Entrant {
+  return { name: peer.name, version: peer.version, run: async () => (await peer.run(request))[0]! };
+}
+
+/** Starts peers for `use` and waits until they are gone. */
+export async function withPeers<Result>(
+  wanted: Wanted,
+  options: BenchOptions,
+  use: (running: readonly Peer[], missing: Missing) => Promise<Result>,
+): Promise<Result> {
+  const { running, missing } = options.peers ? await startPeers(wanted) : { running: [], missing: [] };
+  try {
+    return await use(running, missing);
+  } finally {
+    for (const peer of running) await peer.stop();
+  }
+}
+
 /** Ours against peers, and `also` of our own. Ours run once beforehand: the peers warm up when they start. */
-export async function contest(
+export function contest(
   ours: Entrant,
-  wanted: readonly (readonly [name: string, script: string, settings: object])[],
+  wanted: Wanted,
   options: BenchOptions,
   also: readonly Entrant[] = [],
 ): Promise<Contest> {
-  const { running, missing } = options.peers ? await startPeers(wanted) : { running: [], missing: [] };
-  try {
+  return withPeers(wanted, options, async (running, missing) => {
     for (const own of [ours, ...also]) await own.run();
-    const peers = running.map((peer): Entrant => {
-      return { name: peer.name, version: peer.version, run: async () => (await peer.run())[0]! };
-    });
-    const entrants = [ours, ...also, ...peers];
-    const { seconds, busy } = await interleave(entrants, options.repeats);
-    const [own, fastest] = [median(seconds[0]!), Math.min(...seconds[0]!)];
-    const measured = entrants.map(({ name, version = '' }, e): Measured => {
-      const all = seconds[e]!;
-      const middle = median(all);
-      const fastestRatio = Math.min(...all) / fastest;
-      return { name, version, seconds: all, median: middle, ratio: middle / own, fastestRatio, missing: null };
-    });
-    const absent = missing.map(({ name, missing: reason }): Measured => {
-      return { name, version: '', seconds: [], median: Number.NaN, ratio: null, fastestRatio: null, missing: reason };
-    });
-    return { measured: [...measured, ...absent], busy };
-  } finally {
-    for (const peer of running) peer.stop();
-  }
+    const peers = running.map((peer) => entrant(peer));
+    return compete([ours, ...also, ...peers], missing, options);
+  });
+}
+
+/** Entrants that are warm; the first is ours. */
+export async function compete(entrants: readonly Entrant[], missing: Missing, options: BenchOptions): Promise<Contest> {
+  const { seconds, busy } = await interleave(entrants, options.repeats, !options.small);
+  const [own, fastest] = [median(seconds[0]!), Math.min(...seconds[0]!)];
+  const measured = entrants.map(({ name, version = '' }, e): Measured => {
+    const all = seconds[e]!;
+    const middle = median(all);
+    const fastestRatio = Math.min(...all) / fastest;
+    return { name, version, seconds: all, median: middle, ratio: middle / own, fastestRatio, missing: null };
+  });
+  const absent = missing.map(({ name, missing: reason }): Measured => {
+    return { name, version: '', seconds: [], median: Number.NaN, ratio: null, fastestRatio: null, missing: reason };
+  });
+  return { measured: [...measured, ...absent], busy };
 }
 
 export const CONTEST_COLUMNS: readonly string[] = [

@@ -1,4 +1,5 @@
 // Shapes of published models, measured on a card with random weights.
+import type { BenchOptions } from './options.ts';
 
 export interface PublishedShape {
   readonly family: 'qwen2' | 'qwen3';
@@ -45,6 +46,13 @@ export const PUBLISHED = {
 } as const satisfies Record<string, PublishedShape>;
 
 export type PublishedName = keyof typeof PUBLISHED;
+
+/** A published shape, or with --small a tiny one of its kind. */
+export function modelShape(name: PublishedName, { small }: BenchOptions): PublishedShape {
+  const shape = PUBLISHED[name];
+  if (!small) return shape;
+  return { ...shape, width: 32, layers: 1, heads: 2, kvHeads: 1, headWidth: 16, feedForward: 48, vocabulary: 64 };
+}
 
 export function publishedConfig(shape: PublishedShape, positions: number): string {
   return JSON.stringify({

@@ -1,4 +1,5 @@
 // What every benchmark takes from the command line.
+import type { Report } from './report.ts';
 
 export interface BenchOptions {
   /** Threads of ours and of every peer. */
@@ -14,4 +15,10 @@ export interface BenchOptions {
   readonly dtype: 'float32' | 'bfloat16';
   /** Of the benchmarks on a card. */
   readonly device: string;
+  /** Of those: only cases after this one; `reached` once it has been seen. */
+  readonly after: { readonly label: string; reached: boolean } | null;
+  /** Of those: tiny shapes, to see that everything runs. */
+  readonly small: boolean;
+  /** Takes what there is so far, and the case that runs next; null: none. */
+  readonly progress?: (report: Report, running: string | null) => void;
 }

@@ -1,6 +1,7 @@
 // A peer lives in a process of its own, Python or Node: one line in, one repeat, one line out. Where it is not installed, its
 // row says so and how to install it.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +22,12 @@ interface Answer {
   readonly ready?: boolean;
   readonly version?: string;
   readonly seconds?: number | number[];
+  /** Why a repeat failed; the peer lives on. */
+  readonly error?: string;
 }
+
+/** Then a peer is ended by force: it may wait for its device. */
+const MS_TO_END = 3000;
 
 export class Peer {
   readonly name: string;
@@ -58,7 +64,7 @@ export class Peer {
       peer.version = answer.version ?? '';
       return peer;
     }
-    peer.stop();
+    await peer.stop();
     const install = script.endsWith('.mjs') ? INSTALL_LLAMA : INSTALL;
     const absent = /ModuleNotFoundError|ERR_MODULE_NOT_FOUND|ENOENT/.test(peer.#log);
     return { name, missing: absent || peer.#log === '' ? install : `failed: ${reason(peer.#log)}` };
@@ -67,13 +73,21 @@ export class Peer {
   /** One repeat; the peer times itself, so that pipes and JSON do not count. */
   async run(request: object = {}): Promise<number[]> {
     this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
-    const { seconds } = await this.#answer();
+    const { seconds, error } = await this.#answer();
+    if (error !== undefined) throw new Error(`${this.name}: ${error}`);
     return typeof seconds === 'number' ? [seconds] : (seconds ?? []);
   }
 
-  stop(): void {
-    this.#child.stdin?.end();
-    this.#child.kill();
+  /** Resolves when the process is gone, and with it its memory on a device. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.stdin?.end();
+    child.kill();
+    const timer = setTimeout(() => child.kill('SIGKILL'), MS_TO_END);
+    await gone;
+    clearTimeout(timer);
   }
 
   async #answer(): Promise<Answer> {

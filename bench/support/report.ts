@@ -11,6 +11,8 @@ export interface Report {
   readonly notes: readonly string[];
   /** Everything measured, unrounded. */
   readonly data: unknown;
+  /** Cases that failed, where that does not end the benchmark. */
+  readonly notMeasured?: readonly { readonly label: string; readonly reason: string }[];
 }
 
 export function markdown({ title, columns, rows, notes }: Report): string {
@@ -22,6 +24,9 @@ export function markdown({ title, columns, rows, notes }: Report): string {
   const table = [line(columns), rule, ...text.map(line)].join('\n');
   return [`## ${title}`, '', table, ...notes.map((note) => `\n${note}`), ''].join('\n');
 }
+
+/** Whole percents. */
+export const percent = (share: number): Cell => (Number.isFinite(share) ? `${Math.round(100 * share)} %` : null);
 
 /** Three significant digits, without exponents. */
 export function digits(x: number): string {

@@ -391,13 +391,14 @@ export interface Addon {
   ): { name: string; dtype: string; shape: number[]; data: Float32Array | Float64Array | Int32Array | Uint8Array }[];
   /** Runs one kernel benchmark natively; the bench/ folder lists the cases. */
   bench(op: string, shape: readonly number[], repeats: number): { seconds: number[]; flops: number; bytes: number };
-  /** Times one op of a device; native/device/bench.h lists ops and shapes. */
+  /** Times one op of a device, after `warmUp` seconds of it (0.25); native/device/bench.h lists ops and shapes. */
   benchDevice(
     device: string,
     op: string,
     shape: readonly number[],
     options: ModelOptions,
     repeats: number,
+    warmUp?: number,
   ): { seconds: number[]; flops: number; bytes: number; rival: number[] };
   /** Reads every line of a mapped file on all threads: how fast loading could be at most. */
   benchFile(path: string, repeats: number): { seconds: number[]; flops: number; bytes: number };

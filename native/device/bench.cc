@@ -188,11 +188,33 @@ Work make(Bench& b, const std::string& op, const Shape& s) {
   fail(ErrorCode::invalid_argument, "there is no benchmark of an op \"" + op + "\" on a device; native/device/bench.h lists them");
 }
 
+// The largest last-level caches of cards are some 130 MB.
+constexpr double kBeyondCaches = 256e6;
+constexpr size_t kMostSets = 32;
+// FLOPs a byte from which an op is bound by products on every card; a Hopper's tensor cores do some 260.
+constexpr double kBoundByProducts = 400;
+
+// The work once, or where it moves memory as often as it takes to leave the caches.
+std::vector<Work> make_sets(Bench& b, const std::string& op, const Shape& shape) {
+  std::vector<Work> sets{make(b, op, shape)};
+  const Work& one = sets[0];
+  const double bytes = one.bytes;
+  if (one.rival || one.flops > kBoundByProducts * bytes) return sets;
+  const size_t count = std::min(kMostSets, size_t(std::ceil(kBeyondCaches / bytes)));
+  while (sets.size() < count) {
+    b.begin_set();
+    sets.push_back(make(b, op, shape));
+  }
+  return sets;
+}
+
 }  // namespace
 
-BenchResult run_bench(Device& device, const std::string& op, const std::vector<int64_t>& shape, Precision precision, int64_t repeats) {
+BenchResult run_bench(Device& device, const std::string& op, const std::vector<int64_t>& shape, Precision precision, int64_t repeats,
+                      double warm_up) {
   Bench bench(device, precision);
-  const Work work = make(bench, op, shape);
+  const std::vector<Work> sets = make_sets(bench, op, shape);
+  const Work& work = sets[0];
   using Clock = std::chrono::steady_clock;
   const auto seconds_of = [&](const auto& run, int64_t times) {
     device.synchronise();
@@ -201,15 +223,24 @@ BenchResult run_bench(Device& device, const std::string& op, const std::vector<i
     device.synchronise();
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
+  size_t next = 0;
   const auto ours = [&](int64_t times) {
-    for (int64_t i = 0; i < times; ++i) work.run();
+    for (int64_t i = 0; i < times; ++i) sets[next++ % sets.size()].run();
   };
-  const auto seconds = [&](int64_t times) { return seconds_of(ours, times); };
-  if (work.rival) seconds_of(work.rival, 2);  // first: where there is none, nothing else needs to run
-  seconds(2);
-  // Long enough that the clock, the launch of the first and the wait for the last do not count.
-  const double once = seconds(1);
-  const auto times = std::max<int64_t>(1, std::min<int64_t>(200, int64_t(0.02 / std::max(once, 1e-7))));
+  // Windows so long that the clock, the launch of the first and the wait for the last do not count.
+  constexpr int64_t kMostTimes = 5000;
+  const double window = warm_up / 10;
+  // Until the card has worked that long; how often `run` goes into a window then.
+  const auto warm = [&](const auto& run) {
+    int64_t times = 1;
+    for (double total = seconds_of(run, 1), last = 0;; total += last) {
+      last = seconds_of(run, times);
+      times = std::max<int64_t>(1, std::min<int64_t>(kMostTimes, int64_t(window * double(times) / std::max(last, 1e-7))));
+      if (total + last >= warm_up) return times;
+    }
+  };
+  if (work.rival) warm(work.rival);  // first: where there is none, nothing else needs to run
+  const int64_t times = warm(ours);
   BenchResult result;
   result.flops = work.flops;
   result.bytes = work.bytes;
@@ -219,7 +250,7 @@ BenchResult run_bench(Device& device, const std::string& op, const std::vector<i
   for (int64_t r = 0; r < repeats; ++r) {
     // Each of the two begins every other round.
     if (r % 2 == 1) rival();
-    result.seconds.push_back(seconds(times) / double(times));
+    result.seconds.push_back(seconds_of(ours, times) / double(times));
     if (r % 2 == 0) rival();
   }
   return result;

@@ -24,7 +24,10 @@ namespace exitrl::device {
 //   head_rows | head_gradient [R, V]                 head [R, C, V]: logits, rows, gradients and their two products
 //   sample | sample_top_p [R, V]
 //   adamw | gradient_norm [n]
+// Ops that are bound by memory take turns among several sets of buffers, so that no cache holds what they read.
+// `warm_up`: seconds of work before the first window, for the clocks to rise; a window is a tenth of it, `repeats` are measured.
 // Throws for another name or a shape of another length.
-BenchResult run_bench(Device& device, const std::string& op, const std::vector<int64_t>& shape, Precision precision, int64_t repeats);
+BenchResult run_bench(Device& device, const std::string& op, const std::vector<int64_t>& shape, Precision precision, int64_t repeats,
+                      double warm_up = 0.25);
 
 }  // namespace exitrl::device

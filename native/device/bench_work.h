@@ -1,8 +1,8 @@
 // What a benchmark of a device op is: work to launch, and the random data that it works on.
 #pragma once
 #include <cmath>
+#include <deque>
 #include <functional>
-#include <list>
 #include <string>
 #include <vector>
 
@@ -33,7 +33,13 @@ class Bench {
   }
   void* bytes(int64_t n) {
     buffers_.emplace_back(d_, n);
+    ++in_set_;
     return buffers_.back().data();
+  }
+  // What is asked for from here on is the same once more: random numbers are copied from the first set of buffers.
+  void begin_set() {
+    if (in_set_ > 0) ++sets_;
+    in_set_ = 0;
   }
   std::vector<int32_t> random_ints(int64_t n, int64_t below) {
     std::vector<int32_t> out;
@@ -49,7 +55,13 @@ class Bench {
  private:
   // One random block, copied until the buffer is full.
   void* fill(int64_t n, Precision p, float scale) {
-    const int64_t each = p == Precision::bf16 ? 2 : 4, block = std::min<int64_t>(n, int64_t{1} << 22);
+    const int64_t each = p == Precision::bf16 ? 2 : 4, block = std::min<int64_t>(n, int64_t{1} << 20);
+    if (sets_ > 0) {
+      const void* const first = buffers_[in_set_].data();
+      void* const copy = bytes(n * each);
+      d_.copy(copy, first, n * each);
+      return copy;
+    }
     std::vector<std::byte> host(size_t(block * each));
     for (int64_t i = 0; i < block; ++i) {
       const auto r = philox(11, uint64_t(buffers_.size()), uint64_t(i));
@@ -68,7 +80,8 @@ class Bench {
   Device& d_;
   const Precision p_;
   const int64_t size_;
-  std::list<DeviceBuffer> buffers_;
+  std::deque<DeviceBuffer> buffers_;
+  size_t sets_ = 0, in_set_ = 0;  // whole sets; buffers of the set that is being made
 };
 
 using Shape = std::vector<int64_t>;

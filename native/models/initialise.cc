@@ -11,14 +11,18 @@ namespace exitrl {
 namespace {
 
 // Box-Muller: two normal numbers from one block of random bits.
-void fill_normal(float* out, int64_t n, float deviation, uint64_t seed, uint64_t stream) {
-  for (int64_t i = 0; i < n; i += 2) {
-    const auto bits = philox(seed, stream, uint64_t(i / 2));
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform53(bits[0], bits[1])));
-    const double angle = 2.0 * std::numbers::pi * uniform53(bits[2], bits[3]);
-    out[i] = float(deviation * radius * std::cos(angle));
-    if (i + 1 < n) out[i + 1] = float(deviation * radius * std::sin(angle));
-  }
+void fill_normal(Pool& pool, float* out, int64_t n, float deviation, uint64_t seed, uint64_t stream) {
+  constexpr int64_t kGrain = 1 << 13;
+  pool.parallel_for((n + 1) / 2, kGrain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t pair = begin; pair < end; ++pair) {
+      const auto bits = philox(seed, stream, uint64_t(pair));
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform53(bits[0], bits[1])));
+      const double angle = 2.0 * std::numbers::pi * uniform53(bits[2], bits[3]);
+      const int64_t i = 2 * pair;
+      out[i] = float(deviation * radius * std::cos(angle));
+      if (i + 1 < n) out[i + 1] = float(deviation * radius * std::sin(angle));
+    }
+  });
 }
 
 void fill_uniform(float* out, int64_t n, double bound, uint64_t seed, uint64_t stream) {
@@ -33,11 +37,11 @@ bool is_norm(const Parameter& p) { return p.kind == Parameter::Kind::vector && p
 
 }  // namespace
 
-void initialise(const DecoderConfig& config, const Layout& layout, uint64_t seed, float* slab) {
+void initialise(Pool& pool, const DecoderConfig& config, const Layout& layout, uint64_t seed, float* slab) {
   for (size_t i = 0; i < layout.parameters.size(); ++i) {
     const Parameter& p = layout.parameters[i];
     float* at = slab + p.offset;
-    if (p.kind != Parameter::Kind::vector) fill_normal(at, p.size, config.initializer_range, seed, i);
+    if (p.kind != Parameter::Kind::vector) fill_normal(pool, at, p.size, config.initializer_range, seed, i);
     else std::fill_n(at, p.size, is_norm(p) ? 1.0f - config.norm_offset : 0.0f);
   }
 }

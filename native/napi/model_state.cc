@@ -36,7 +36,7 @@ std::shared_ptr<ModelState> ModelState::create(const std::string& config, uint64
                                                std::shared_ptr<std::optional<Pool>> pool) {
   auto model = std::make_shared<ModelState>(with_precision(parse_config(config, "config.json"), options.precision), std::move(pool));
   model->open_device(options);
-  initialise(model->decoder.config, model->decoder.layout, seed, model->policy_->slab.data());
+  initialise(model->pool, model->decoder.config, model->decoder.layout, seed, model->policy_->slab.data());
   return model;
 }
 

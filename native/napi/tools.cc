@@ -192,8 +192,10 @@ Napi::Value bench_device(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < info[2].As<Napi::Array>().Length(); ++i)
     shape.push_back(integer_argument(Napi::Value(info[2].As<Napi::Array>()[i]), "a size of shape", 1, int64_t{1} << 40));
   const ModelOptions options = model_options(info[3]);
+  const int64_t repeats = integer_argument(info[4], "repeats", 1, 1'000'000);
   device::Device device(*device::plugin().backend, ordinal);
-  return to_js(env, device::run_bench(device, op, shape, options.precision, integer_argument(info[4], "repeats", 1, 1'000'000)));
+  if (info[5].IsUndefined()) return to_js(env, device::run_bench(device, op, shape, options.precision, repeats));
+  return to_js(env, device::run_bench(device, op, shape, options.precision, repeats, info[5].ToNumber().DoubleValue()));
 }
 
 Napi::Value bench_file(const Napi::CallbackInfo& info) {

@@ -10,6 +10,7 @@ namespace check {
 
 struct Test {
   const char* name;
+  const char* file;
   void (*body)();
 };
 
@@ -24,8 +25,18 @@ inline std::vector<std::string>& failures() {
   return list;
 }
 
+// What main.cc calls before the first test (a card is opened then, not for --list), and after a failed one: whether another can run.
+struct Machine {
+  void (*prepare)() = [] {};
+  bool (*is_usable)() = [] { return true; };
+};
+inline Machine& machine() {
+  static Machine machine;
+  return machine;
+}
+
 struct Register {
-  Register(const char* name, void (*body)()) { tests().push_back({name, body}); }
+  Register(const char* name, const char* file, void (*body)()) { tests().push_back({name, file, body}); }
 };
 
 inline void failed(const char* file, int line, const std::string& what) {
@@ -52,9 +63,9 @@ inline std::string thrown(const std::function<void()>& body) {
 
 }  // namespace check
 
-#define TEST(name)                                                \
-  static void check_body_##name();                                \
-  static const check::Register check_register_##name(#name, check_body_##name); \
+#define TEST(name)                                                                        \
+  static void check_body_##name();                                                        \
+  static const check::Register check_register_##name(#name, __FILE__, check_body_##name); \
   static void check_body_##name()
 #define CHECK(...) ((__VA_ARGS__) ? void() : check::failed(__FILE__, __LINE__, #__VA_ARGS__))
 #define CHECK_NEAR(a, b, tolerance) check::near(a, b, tolerance, #a ", " #b, __FILE__, __LINE__)

@@ -22,7 +22,8 @@ struct Model {
   explicit Model(bool tied = true)
       : config(parse_config(kConfig + std::string(tied ? "true}" : "false}"), "config.json")), layout(make_layout(config)) {
     slab.resize(size_t(layout.size));
-    initialise(config, layout, 7, slab.data());
+    Pool pool(1);
+    initialise(pool, config, layout, 7, slab.data());
   }
   SaveSettings as(Dtype dtype) const { return {std::vector<Dtype>(layout.parameters.size(), dtype), {}, 5'000'000'000}; }
 };
@@ -41,6 +42,20 @@ Loaded load(const TemporaryFolder& folder, const Model& model, int threads = 2) 
 }
 
 }  // namespace
+
+TEST(initial_weights_do_not_depend_on_threads) {
+  std::string text = kConfig + std::string("true}");
+  text.replace(text.find("96"), 2, "3001");
+  const DecoderConfig config = parse_config(text, "config.json");
+  const Layout layout = make_layout(config);
+  std::vector<float> slabs[2];
+  for (int i = 0; i < 2; ++i) {
+    Pool pool(i == 0 ? 1 : 3);
+    slabs[i].resize(size_t(layout.size));
+    initialise(pool, config, layout, 7, slabs[i].data());
+  }
+  CHECK(slabs[0] == slabs[1]);
+}
 
 TEST(checkpoint_round_trip) {
   const Model model;

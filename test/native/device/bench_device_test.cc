@@ -1,5 +1,9 @@
 // Every benchmark of a device op runs, and counts what its formula says.
 #include "device/bench.h"
+
+#include <chrono>
+#include <set>
+
 #include "device_check.h"
 
 extern "C" const exitrl::device::Backend* exitrl_backend();
@@ -10,10 +14,10 @@ TEST(device_benchmarks_run) {
   device::Device device(*exitrl_backend(), 0);
   const auto run = [&](const char* op, const std::vector<int64_t>& shape) {
     for (const Precision p : {Precision::f32, Precision::bf16}) {
-      const BenchResult result = device::run_bench(device, op, shape, p, 1);
+      const BenchResult result = device::run_bench(device, op, shape, p, 1, 0);
       CHECK(result.seconds.size() == 1 && result.seconds[0] > 0 && result.bytes > 0);
     }
-    return device::run_bench(device, op, shape, Precision::bf16, 1);
+    return device::run_bench(device, op, shape, Precision::bf16, 1, 0);
   };
   CHECK(run("copy", {4096}).bytes == 8192);
   for (const char* op : {"gemm_nt", "gemm_nn", "gemm_tn", "gemm_nt_fixed", "gemm_nn_fixed", "gemm_tn_fixed"})
@@ -50,10 +54,42 @@ TEST(device_benchmarks_run_beside_a_rival) {
     loops.push_back(times);
   };
   device::Device device(backend, 0);
-  const BenchResult result = device::run_bench(device, "logits_against_bare", {4, 16, 8}, Precision::bf16, 3);
+  const BenchResult result = device::run_bench(device, "logits_against_bare", {4, 16, 8}, Precision::bf16, 3, 0);
   CHECK(result.seconds.size() == 3 && result.rival.size() == 3);
   CHECK(product.kind == device::GemmKind::nt && product.output == Precision::f32 && product.input == Precision::bf16);
   CHECK(product.M == 4 && product.N == 16 && product.K == 8 && !product.addend);
-  // Once to warm up and to choose, then one loop a round.
-  CHECK(loops.size() == 4 && loops[1] > 0 && loops[1] == loops[2] && loops[2] == loops[3]);
+  // Twice to warm up and to choose, then one loop a round.
+  CHECK(loops.size() == 5 && loops[2] > 0 && loops[2] == loops[3] && loops[3] == loops[4]);
+}
+
+// What no cache holds on a card: buffers take turns where an op is bound by memory, and only there.
+TEST(device_benchmarks_take_turns_among_buffers) {
+  static std::set<const void*> read;
+  device::Backend backend = *exitrl_backend();
+  backend.gemm = [](device::Instance*, const device::Gemm* a, device::Status*) { read.insert(a->b); };
+  device::Device device(backend, 0);
+  const auto buffers = [&](const std::vector<int64_t>& shape) {
+    read.clear();
+    device::run_bench(device, "gemm_nt", shape, Precision::bf16, 40, 0);
+    return read.size();
+  };
+  const int64_t N = 2048, K = 8192;  // 34 MB of weights
+  CHECK(buffers({1, N, K}) == 8);
+  CHECK(buffers({2048, 2048, 2048}) == 1);
+}
+
+// The clock of a card rises while it works: windows come after a while of work, and are long enough to be measured.
+TEST(device_benchmarks_warm_up_by_time) {
+  static int64_t copies;
+  device::Backend backend = *exitrl_backend();
+  backend.copy = [](device::Instance*, void*, const void*, int64_t, device::Status*) {
+    ++copies;
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < std::chrono::microseconds(100)) continue;
+  };
+  device::Device device(backend, 0);
+  copies = 0;
+  const BenchResult result = device::run_bench(device, "copy", {int64_t{1} << 27}, Precision::bf16, 2, 0.05);
+  CHECK(result.seconds[0] >= 1e-4 && result.seconds[0] < 1e-3);
+  CHECK(copies >= 100 && copies < 1000);
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <new>
 
+#include "../check.h"
 #include "cuda/emulate/emulate.h"
 #include "cuda/ops.h"
 #include "device/backend.h"
@@ -84,7 +85,6 @@ void give(void* p) {
 void must(const Status& s, const char* what) {
   if (s.code == 0) return;
   std::printf("%s: %s\n", what, s.message);
-  if (s.code == 3) std::exit(3);  // nothing after this could run
   throw exitrl::Error(exitrl::ErrorCode::internal, std::string(what) + ": " + s.message);
 }
 
@@ -115,7 +115,15 @@ const Card& card() {
 }
 
 // Before any test allocates.
-const Card& opened = card();
+[[maybe_unused]] const bool registered = [] {
+  check::machine() = {[] { card(); },
+                      [] {
+                        Status s;
+                        card().backend->synchronise(card().instance, &s);
+                        return s.code != 3;
+                      }};
+  return true;
+}();
 
 }  // namespace
 
