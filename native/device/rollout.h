@@ -24,6 +24,8 @@ class DevicePages final : public Pages {
  public:
   using Pages::Pages;
   std::vector<int32_t> from, to;
+  // Takes over the references of a smaller pool, whose contents have been moved.
+  void adopt(const Pages& other) { adopt_references(other); }
 
  private:
   void copy_contents(int32_t f, int32_t t) override {
@@ -126,6 +128,9 @@ class DeviceRollout {
   };
 
   void prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings);
+  DeviceBuffer take_pages();
+  void put_pages(const DeviceBuffer& pages);
+  int64_t pages_bytes() const;
   [[noreturn]] void refuse(const int32_t* offsets, int64_t count, GenerateSettings settings, int64_t bytes) const;
   void launch_step(const StepRows& step);
   bool decode(const StepRows& step, const Flight& flight, const GenerateSettings& settings);

@@ -92,8 +92,34 @@ void DeviceRollout::refuse(const int32_t* offsets, int64_t count, GenerateSettin
                     : "; not even one sequence fits: take fewer or shorter prompts, fewer new tokens, or a smaller model"));
 }
 
-// Memory and pages for a call. What earlier calls left stays where prefixes are kept, the weights are the same and the pages
-// still lie where they lay.
+// All pages, out of the memory that is going to move: keys and values, layer by layer. Empty where there is no room for both.
+DeviceBuffer DeviceRollout::take_pages() {
+  const int64_t half = pages_bytes() * m_.decoder_.config.L;
+  try {
+    DeviceBuffer out(m_.device_, 2 * half);
+    m_.device_.copy(out.data(), at_.kv.keys, half);
+    m_.device_.copy(out.data() + half, at_.kv.values, half);
+    return out;
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::out_of_memory) throw;
+    return {};
+  }
+}
+
+// The same into the places of a larger pool.
+void DeviceRollout::put_pages(const DeviceBuffer& pages) {
+  const int64_t L = m_.decoder_.config.L, layer = pages_bytes(), stride = at_.kv.layer_stride * m_.network_.number_bytes();
+  for (int64_t l = 0; l < L; ++l) {
+    m_.device_.copy(static_cast<std::byte*>(at_.kv.keys) + l * stride, pages.data() + l * layer, layer);
+    m_.device_.copy(static_cast<std::byte*>(at_.kv.values) + l * stride, pages.data() + (L + l) * layer, layer);
+  }
+}
+
+// Of one layer's keys, in the pool as it is.
+int64_t DeviceRollout::pages_bytes() const { return pages_->count() * page_numbers(m_.decoder_.config) * m_.network_.number_bytes(); }
+
+// Memory and pages for a call. What earlier calls left stays where prefixes are kept and the weights are the same: a pool that grows
+// takes its pages along, where there is memory for both.
 void DeviceRollout::prepare(const int32_t* prompts, const int32_t* offsets, int64_t count, const GenerateSettings& settings) {
   const DecoderConfig& c = m_.decoder_.config;
   const RolloutSizes least = RolloutSizes::of(c, offsets, count, settings);
@@ -105,28 +131,41 @@ void DeviceRollout::prepare(const int32_t* prompts, const int32_t* offsets, int6
     RolloutMemory(counted, c, m_.network_.precision, sizes, m_.adapter_);
     return counted.bytes();
   };
-  const std::byte* const before = m_.phase_ == DeviceModel::Phase::rollout ? m_.memory_.data() : nullptr;
+  bool keeps = settings.keep_prefixes && cached_ && m_.phase_ == DeviceModel::Phase::rollout && pages_ && needed.pages >= pages_->count();
+  DeviceBuffer moving;
+  if (keeps && (needed.pages > pages_->count() || bytes_of(needed) > m_.memory_.bytes())) {
+    moving = take_pages();
+    keeps = bool(moving);
+  }
   std::byte* memory = nullptr;
-  for (const bool last_try : {needed == least, true}) {
+  while (!memory) {
     try {
       memory = m_.memory(DeviceModel::Phase::rollout, bytes_of(needed));
-      break;
     } catch (const Error& error) {
       if (error.code != ErrorCode::out_of_memory) throw;
+      const bool had_pages = bool(moving);
+      keeps = false;
+      moving.reset();
+      if (had_pages) continue;
       pages_.reset();
       sizes_ = {};
-      if (last_try) refuse(offsets, count, settings, bytes_of(needed));
+      if (needed == least) refuse(offsets, count, settings, bytes_of(needed));
       needed = least;
     }
   }
   Segments places(memory);
   at_ = RolloutMemory(places, c, m_.network_.precision, needed, m_.adapter_);
-  const bool keeps = settings.keep_prefixes && cached_ && before == m_.memory_.data() && pages_ && pages_->count() == needed.pages;
   cached_ = false;  // until this call has ended well: what a failed one held is not given back
   sizes_ = needed;
   if (!keeps) {
     pages_ = std::make_unique<DevicePages>(needed.pages);
     prefix_cache_ = std::make_unique<PrefixCache>(*pages_);
+  } else if (moving) {
+    put_pages(moving);
+    auto larger = std::make_unique<DevicePages>(needed.pages);
+    larger->adopt(*pages_);
+    prefix_cache_->move_to(*larger);
+    pages_ = std::move(larger);
   }
   pages_->from.clear();
   pages_->to.clear();
@@ -139,8 +178,10 @@ void DeviceRollout::prepare(const int32_t* prompts, const int32_t* offsets, int6
   staging_.send();
   if (settings.embed) d.fill(at_.pooled, 0, needed.sequences * c.C * int64_t(sizeof(double)));
   if (settings.sampling.repetition_penalty != 1.0f) {
-    std::vector<int32_t> rows(size_t(needed.sequences * needed.history), 0);
-    for (int64_t s = 0; s < needed.sequences; ++s) {
+    // An earlier call may have had more sequences; theirs are not looked at.
+    const int64_t own = count * settings.samples_per_prompt;
+    std::vector<int32_t> rows(size_t(own * needed.history), 0);
+    for (int64_t s = 0; s < own; ++s) {
       const int64_t p = s / settings.samples_per_prompt;
       std::copy(prompts + offsets[p], prompts + offsets[p + 1], rows.begin() + s * needed.history);
     }

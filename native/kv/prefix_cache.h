@@ -52,15 +52,24 @@ class PrefixCache {
   }
 
   // Gives up pages that nobody else holds, those not used for longest first, until `needed` are free or none is left.
-  // Frees some more than asked for, so that looking for them is rare.
+  // Frees some more than asked for, so that looking for them is rare. Where such pages have others below them that somebody holds,
+  // those are forgotten first: two prompts that were computed side by side hang one's pages below the other's.
   void make_room(int64_t needed) {
     if (pages_->free() >= needed) return;
     needed += pages_->count() / 16;
-    std::vector<int32_t> leaves;
+    std::vector<int32_t> leaves, held;
     do {
       leaves.clear();
-      for (size_t i = 0; i < nodes_.size(); ++i)
-        if (nodes_[i].page != kGone && nodes_[i].children == 0 && !pages_->shared(nodes_[i].page)) leaves.push_back(int32_t(i));
+      held.clear();
+      bool any = false;
+      for (size_t i = 0; i < nodes_.size(); ++i) {
+        if (nodes_[i].page == kGone) continue;
+        const bool shared = pages_->shared(nodes_[i].page);
+        any |= !shared;
+        if (nodes_[i].children == 0) (shared ? held : leaves).push_back(int32_t(i));
+      }
+      if (!any) return;
+      if (leaves.empty()) leaves.swap(held);
       std::sort(leaves.begin(), leaves.end(), [&](int32_t a, int32_t b) { return nodes_[size_t(a)].used < nodes_[size_t(b)].used; });
       for (size_t i = 0; i < leaves.size() && pages_->free() < needed; ++i) remove(leaves[i]);
     } while (!leaves.empty() && pages_->free() < needed);
