@@ -43,10 +43,40 @@ DevicePolicy DeviceModel::reference_policy() const {
   return {reference_->rounded(), nullptr};
 }
 
+bool DeviceModel::give_back() {
+  if (!memory_) return false;
+  rollout_->forget();
+  device_.synchronise();
+  memory_.reset();
+  phase_ = Phase::none;
+  return true;
+}
+
+namespace {
+// What `make` returns; where it finds no memory, once more after `give_back`.
+template <class Make, class GiveBack>
+auto twice(Make&& make, GiveBack&& give_back) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    if (error.code != ErrorCode::out_of_memory || !give_back()) throw;
+  }
+  return make();
+}
+}  // namespace
+
+DeviceBuffer DeviceModel::allocate(int64_t bytes) {
+  return twice([&] { return DeviceBuffer(device_, bytes); }, [&] { return give_back(); });
+}
+std::unique_ptr<DeviceWeights> DeviceModel::make_weights(int64_t size) {
+  return twice([&] { return std::make_unique<DeviceWeights>(device_, size, network_.precision); }, [&] { return give_back(); });
+}
+
 void DeviceModel::train(const AdapterLayout* adapter) {
   device_.synchronise();
+  auto weights = adapter ? make_weights(adapter->size) : nullptr;  // throws before anything changes
   adapter_ = adapter;
-  adapter_weights_ = adapter ? std::make_unique<DeviceWeights>(device_, adapter->size, network_.precision) : nullptr;
+  adapter_weights_ = std::move(weights);
   reference_.reset();
   for (DeviceBuffer* buffer : {&gradients_, &exp_avg_, &exp_avg_sq_, &ranges_, &norm_partials_}) buffer->reset();
   range_count_ = 0;
@@ -67,7 +97,7 @@ void DeviceModel::store_trained(float* slab) const { (adapter_ ? adapter_weights
 DeviceBuffer& DeviceModel::slab(DeviceBuffer& buffer) {
   const int64_t bytes = trained().size * int64_t(sizeof(float));
   if (!buffer) {
-    buffer = DeviceBuffer(device_, bytes);
+    buffer = allocate(bytes);
     device_.fill(buffer.data(), 0, bytes);
   }
   return buffer;
@@ -93,14 +123,14 @@ void DeviceModel::zero_gradients() {
 
 void DeviceModel::load_reference(const float* slab) {
   if (!slab) return reference_.reset();
-  if (!reference_) reference_ = std::make_unique<DeviceWeights>(device_, trained().size, network_.precision);
+  if (!reference_) reference_ = make_weights(trained().size);
   reference_->load(slab);
 }
 void DeviceModel::store_reference(float* slab) const { reference_->store(slab); }
 
 void DeviceModel::update_reference(double alpha) {
   const bool first = !reference_;
-  if (first) reference_ = std::make_unique<DeviceWeights>(device_, trained().size, network_.precision);
+  if (first) reference_ = make_weights(trained().size);
   void* const rounded = network_.precision == Precision::bf16 ? reference_->rounded() : nullptr;
   device_.moving_average(
       {reference_->master(), trained_weights().master(), rounded, trained().size, first ? 1.0f : float(alpha), network_.precision});
@@ -130,13 +160,13 @@ UpdateMetrics DeviceModel::update(const OptimizerSettings& s) {
     std::vector<AdamWRange> ranges;
     for (const Parameter& p : list.parameters) ranges.push_back({p.offset, p.size, decays(s.decay, p.kind)});
     std::sort(ranges.begin(), ranges.end(), [](const AdamWRange& a, const AdamWRange& b) { return a.offset < b.offset; });
-    ranges_ = DeviceBuffer(device_, int64_t(ranges.size() * sizeof(AdamWRange)));
+    ranges_ = allocate(int64_t(ranges.size() * sizeof(AdamWRange)));
     device_.upload(ranges_.data(), ranges.data(), ranges_.bytes());
     device_.synchronise();
     range_count_ = int64_t(ranges.size());
     ranges_decay_ = s.decay;
   }
-  if (!norm_partials_) norm_partials_ = DeviceBuffer(device_, norm_partials(list.size) * int64_t(sizeof(double)));
+  if (!norm_partials_) norm_partials_ = allocate(norm_partials(list.size) * int64_t(sizeof(double)));
   auto* const at = reinterpret_cast<DeviceControls*>(controls_.data());
   const auto t = double(step + 1);
   const AdamWStep now{s.lr, s.beta1, s.beta2, s.eps, s.weight_decay, 1.0 - std::pow(s.beta1, t), 1.0 - std::pow(s.beta2, t)};

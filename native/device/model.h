@@ -87,6 +87,11 @@ class DeviceModel {
   DeviceWeights& trained_weights();
   DeviceBuffer& slab(DeviceBuffer& buffer);  // of what is trained; zero when it is new
   float* gradients();
+  // Memory that stays. Where none is left, the block of the phases is given back for it: not while a pass is under way.
+  DeviceBuffer allocate(int64_t bytes);
+  std::unique_ptr<DeviceWeights> make_weights(int64_t size);
+  // Whether there was a block to give back.
+  bool give_back();
   // Memory for a phase; what another phase or a smaller block held is gone.
   enum class Phase { none, rollout, pass };
   std::byte* memory(Phase phase, int64_t bytes);

@@ -225,9 +225,9 @@ Napi::Value Model::zero_gradients(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Model::plan(const Napi::CallbackInfo& info) {
-  const Adapter* const adapter = state()->adapter();
-  return to_js(info.Env(),
-               plan_memory(state()->decoder, adapter ? adapter->layout.get() : nullptr, plan_request(info[0]), state()->device != nullptr));
+  const ModelState& model = idle_state("plan()");  // a job may be replacing the adapter
+  const Adapter* const adapter = model.adapter();
+  return to_js(info.Env(), plan_memory(model.decoder, adapter ? adapter->layout.get() : nullptr, plan_request(info[0]), model.device != nullptr));
 }
 
 // Jobs that were started hold the state too: they finish, then its memory goes.

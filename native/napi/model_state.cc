@@ -68,7 +68,7 @@ device::DeviceModel& ModelState::on_device() {
   policy_stale_ = false;
   if (moments_stale_) device->load_moments(trainer.exp_avg(), trainer.exp_avg_sq(), trainer.step);
   moments_stale_ = false;
-  if (has_reference && reference_stale_) {
+  if ((has_reference || adapter_) && reference_stale_) {  // of an adapter: none is the weights without it
     if (adapter_) device->load_reference(reference_adapter_ ? reference_adapter_->slab.data() : nullptr);
     else device->load_reference(reference_->slab.data());
   }
@@ -215,6 +215,7 @@ void ModelState::load_adapter(const std::string& directory) {
 void ModelState::attach(std::unique_ptr<Adapter> made) {
   require(!adapter_, "the model has an adapter already; mergeAdapter() first");
   fetch();
+  if (device) device->train(made->layout.get());  // the one that may find no memory, before anything changes
   reference_.reset();
   has_reference = false;
   adapter_ = std::move(made);
@@ -223,7 +224,6 @@ void ModelState::attach(std::unique_ptr<Adapter> made) {
   trainer.train(adapter_->layout.get());
   step = 0;
   engine.adapt(adapter_->layout.get());
-  if (device) device->train(adapter_->layout.get());
   moments_stale_ = false;
 }
 

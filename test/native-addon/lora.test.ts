@@ -210,6 +210,11 @@ test('the plan shows what an adapter saves, and holds', () =>
     assert.ok(moments >= 12 * parameterCount && moments < 12 * parameterCount * 1.2 && moments < full.moments / 4);
     assert.equal(bytes('reference weights'), 0);
     assert.ok(bytes('adapter of the reference') < full.reference / 4);
+    // Not while another call replaces what is planned for.
+    const merging = model.mergeAdapter();
+    assert.throws(() => model.plan(request), /another call/);
+    await merging;
+    await model.createAdapter(adapterJson(), 1);
     const before = addon.doctor().bufferBytes;
     await train(model);
     await model.updateReference(1);

@@ -192,6 +192,35 @@ TEST(device_generates_after_pinned_memory_was_refused) {
   CHECK(equal(model.generate(prompts, settings_for(2, 12, 0.8f)), want));
 }
 
+// A large rollout has taken everything; what training and an adapter need is then found in its block.
+TEST(device_gives_the_block_of_a_phase_back_for_what_stays) {
+  Counted model;
+  const DecoderConfig& config = model.decoder.config;
+  const Prompts prompts({9, 21}, config.V);
+  const small::Batch sequences(config.V);
+  GenerateSettings large = settings_for(16, 60, 0.8f);
+  large.prefill_tokens = 64;
+  const auto fill = [&] {
+    memory.limit = int64_t{1} << 30;
+    const Generated out = model.generate(prompts, large);
+    memory.limit = memory.used + 1000;
+    return out;
+  };
+  const Generated want = fill();
+  model.device.accumulate(sequences.view(), {}, {8, Recompute::none}, {});
+  model.device.zero_gradients();
+  CHECK(equal(fill(), want));
+  model.device.update_reference(1);
+  CHECK(equal(fill(), want));
+  // No room for an adapter, whatever is given back: nothing has changed.
+  const auto layout =
+      make_adapter_layout(config, parse_adapter_config(R"({"peft_type": "LORA", "r": 3, "target_modules": "all-linear"})", "a.json"));
+  memory.limit = 0;
+  CHECK_THROWS(model.device.train(layout.get()), "no memory, says the test");
+  CHECK(model.device.has_own_reference());
+  CHECK(equal(fill(), want));
+}
+
 // An adapter of another rank and scale where the one before has lain.
 TEST(device_adapters_follow_each_other) {
   Counted model;
