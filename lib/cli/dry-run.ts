@@ -8,8 +8,16 @@ import type { Addon, MemoryRequest } from '../native/addon.ts';
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-/** The batch of one step. */
-export function memoryRequest({ rollout, train, algorithm }: Config, environment: Environment): MemoryRequest {
+/** The most sequences that an evaluation of the run samples. */
+function evaluatedSequences({ evaluation }: Config, { sizes }: Environment): number {
+  const { every, instances, finalInstances, samples } = evaluation;
+  const held = sizes?.held_out ?? Number.POSITIVE_INFINITY;
+  return Math.max(every > 0 ? Math.min(instances, held) : 0, Math.min(finalInstances, held) * samples);
+}
+
+/** The batch of one step, and what its evaluations sample. */
+export function memoryRequest(config: Config, environment: Environment): MemoryRequest {
+  const { rollout, train, algorithm } = config;
   return {
     prompts: rollout.groups,
     samplesPerPrompt: rollout.groupSize,
@@ -18,6 +26,7 @@ export function memoryRequest({ rollout, train, algorithm }: Config, environment
     maxRunning: rollout.maxRunning,
     prefillTokens: rollout.prefillTokens,
     keepPrefixes: environment.turns > 1,
+    evaluated: evaluatedSequences(config, environment),
     microBatchTokens: train.microBatchTokens,
     recompute: train.recompute,
     reference: (algorithm.loss.klWeight ?? 0) > 0,

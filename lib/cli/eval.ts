@@ -81,14 +81,20 @@ export const evaluateCommand: CommandModule<object, Arguments> = {
       const sampling = evaluationSampling(config, environment, wishes);
       checkSamples(samples ?? 1, sampling.temperature, 'give a --temperature above 0, or drop --samples');
       const model = await openFolder(addon, path, { ...onDevice(config.model, args.device), base: args.base ?? null });
-      curves[name] = await evaluate(addon, model, environment, {
-        ...sampling,
-        k,
-        instances: instances ?? config.evaluation.finalInstances,
-        samples: samples ?? (sampling.temperature === 0 ? 1 : config.evaluation.samples),
-        seed: seed ?? config.seed,
-        reviseBelow,
-      });
+      curves[name] = await evaluate(
+        addon,
+        model,
+        environment,
+        {
+          ...sampling,
+          k,
+          instances: instances ?? config.evaluation.finalInstances,
+          samples: samples ?? (sampling.temperature === 0 ? 1 : config.evaluation.samples),
+          seed: seed ?? config.seed,
+          reviseBelow,
+        },
+        config.rollout,
+      );
       model.close();
     }
     if (args.json) process.stdout.write(`${JSON.stringify(curves)}\n`);

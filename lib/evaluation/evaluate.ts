@@ -2,7 +2,7 @@
 import type { Environment } from '../environments/environment.ts';
 import type { Addon, NativeModel } from '../native/addon.ts';
 import { deriveSeed, Random } from '../rng.ts';
-import { reviseBelow } from '../rollout/self-iterate.ts';
+import { reviseBelow, type StepSampling } from '../rollout/self-iterate.ts';
 import { bootstrapMeans, type Interval } from './bootstrap.ts';
 import { type EpisodeOutcome, playEpisodes } from './episodes.ts';
 import { comparePoint, type Comparison } from './point.ts';
@@ -76,12 +76,17 @@ export interface Curve extends EvaluationSettings {
   readonly parts?: Readonly<Record<string, PartCurve>>;
 }
 
+/** How much is sampled at a time: memory and speed, not results. */
+export type SamplingLimits = Pick<StepSampling, 'maxRunning' | 'prefillTokens'>;
+const LIMITS: SamplingLimits = { maxRunning: 256, prefillTokens: 2048 };
+
 /** Plays the first `instances` held-out instances with every k. The same settings give the same numbers. */
 export async function evaluate(
   addon: Pick<Addon, 'release'>,
   model: NativeModel,
   environment: Environment,
   settings: EvaluationSettings,
+  { maxRunning, prefillTokens }: SamplingLimits = LIMITS,
 ): Promise<Curve> {
   const { samples = 1, temperature, seed } = settings;
   const { topK, topP, minP, repetitionPenalty, stopTokens } = { ...PLAIN, ...settings };
@@ -89,7 +94,7 @@ export async function evaluate(
   const wanted = [...new Set(settings.k)].sort((a, b) => a - b);
   const ks = [...new Set([0, ...wanted])]; // the differences need k = 0
   const how = { temperature, topK, topP, minP, repetitionPenalty, stopTokens };
-  const sampling = { ...how, maxRunning: 256, pages: 0, prefillTokens: 2048 };
+  const sampling = { ...how, maxRunning, pages: 0, prefillTokens };
   const held = environment.sizes?.held_out ?? Number.POSITIVE_INFINITY;
   const instances = Math.min(settings.instances, held);
   const tasks = Array.from({ length: instances }, (_, i) => environment.task(i, 'held_out'));

@@ -67,8 +67,9 @@ export function memoryFacts(
   options: PlanOptions = { dtype: 'float32' },
   machine: MachineMemory = machineMemory(),
 ): MemoryFacts {
+  const { evaluated, ...batch } = request;
   const need = (change: Partial<MemoryRequest>): MemoryNeed => {
-    const changed = { ...request, ...change };
+    const changed = { ...batch, ...change };
     const plan = addon.planModel(config, changed, options);
     return { request: changed, plan, fits: plan.total <= machine.total };
   };
@@ -86,7 +87,7 @@ export function memoryFacts(
   return {
     machine,
     inference: sampling(request.prompts * request.samplesPerPrompt),
-    training: need({ training: true }),
+    training: need({ training: true, ...(evaluated === undefined ? {} : { evaluated }) }),
     largest: {
       sequences: largest((n) => sampling(n).fits, MOST.sequences),
       microBatchTokens: largest((n) => microBatch('none')(n * STEP).fits, MOST.tokens / STEP) * STEP,

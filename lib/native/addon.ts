@@ -56,6 +56,8 @@ export interface MemoryRequest {
   readonly training?: boolean;
   /** As in GenerateSettings. Default false. */
   readonly keepPrefixes?: boolean;
+  /** Sequences of an evaluation, each with a prompt of its own: sampled in the same memory, by the same limits, prefixes kept. Default 0. */
+  readonly evaluated?: number;
 }
 
 /** What the headers of a checkpoint folder say. */

@@ -225,7 +225,13 @@ async function inPhase(
     const { final: k, finalInstances: instances, samples } = config.evaluation;
     const curve =
       readJson<Curve>(file) ??
-      (await evaluate(addon, model, environment, { ...sampling, k, instances, samples, seed: config.seed }));
+      (await evaluate(
+        addon,
+        model,
+        environment,
+        { ...sampling, k, instances, samples, seed: config.seed },
+        config.rollout,
+      ));
     writeJson(file, curve);
     return curve;
   } finally {
@@ -270,7 +276,7 @@ async function heldOut({ addon, run, environment, model, sampling }: Phase, done
   const { every, during: k, instances } = run.config.evaluation;
   if (every === 0 || done % every !== 0) return {};
   const settings = { ...sampling, k, instances, seed: run.config.seed };
-  const { points } = await evaluate(addon, model, environment, settings);
+  const { points } = await evaluate(addon, model, environment, settings, run.config.rollout);
   // Where no episode could be judged there is no quality, not one of 0.
   const quality = (point: CurvePoint): number | null => (point.unjudged < instances ? point.quality : null);
   return Object.fromEntries(points.map((point) => [`quality@${point.k}`, quality(point)]));

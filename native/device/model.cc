@@ -8,6 +8,12 @@
 
 namespace exitrl::device {
 
+std::string beyond_device(const DecoderConfig& c, Precision precision) {
+  if (c.D <= 256 && (precision == Precision::f32 || c.D % 8 == 0)) return "";
+  return "heads of " + std::to_string(c.D) +
+         " numbers: on a device they have at most 256, and in bfloat16 a multiple of 8; the CPU computes others";
+}
+
 DeviceWeights::DeviceWeights(Device& device, int64_t n, Precision precision)
     : size(n), device_(device), precision_(precision), master_(device, n * int64_t(sizeof(float))) {
   if (precision == Precision::bf16) rounded_ = DeviceBuffer(device, n * int64_t(sizeof(uint16_t)));

@@ -42,6 +42,9 @@ struct DeviceControls {
   alignas(16) double entropy_threshold;
 };
 
+// What of a decoder a device cannot compute, and what to do; empty: nothing. Asked before anything is allocated.
+std::string beyond_device(const DecoderConfig& config, Precision precision);
+
 class DeviceModel {
  public:
   // order: Order::fixed is exact mode.
@@ -113,8 +116,9 @@ class DeviceModel {
 };
 
 // Bytes on the device for a batch of this shape; nothing is allocated. train null: what generation needs, alone. Rollouts and
-// training passes use one block in turns: it is as large as the larger of the two.
+// training passes use one block in turns: it is as large as the larger of the two. `evaluated`: sequences of an evaluation, each with a
+// prompt of its own, whose rollout counts as well.
 MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts,
-                           int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings* train, bool reference);
+                           int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings* train, bool reference, int64_t evaluated = 0);
 
 }  // namespace exitrl::device

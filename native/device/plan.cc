@@ -34,7 +34,7 @@ int64_t rollout_bytes(const Decoder& decoder, const AdapterLayout* adapter, Prec
 }  // namespace
 
 MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, Precision precision, int64_t prompts,
-                           int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings* train, bool reference) {
+                           int64_t prompt_tokens, const GenerateSettings& generate, const TrainSettings* train, bool reference, int64_t evaluated) {
   const int64_t number = 4 + (precision == Precision::bf16 ? 2 : 0);
   MemorySegments out{{"policy weights", decoder.layout.size * number}};
   if (adapter) out.push_back({"adapter", adapter->size * number});
@@ -42,7 +42,13 @@ MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter,
   if (reference) out.push_back({adapter ? "adapter of the reference" : "reference weights", trained * number});
   if (train) out.push_back({"gradients and moments", 3 * trained * 4});
   out.push_back({"rotary angles", decoder.config.max_positions * decoder.config.D * 4});
-  const int64_t rollout = rollout_bytes(decoder, adapter, precision, prompts, prompt_tokens, generate);
+  int64_t rollout = rollout_bytes(decoder, adapter, precision, prompts, prompt_tokens, generate);
+  if (evaluated > 0) {
+    GenerateSettings one = generate;
+    one.samples_per_prompt = 1;
+    one.keep_prefixes = true;  // as self-iteration does
+    rollout = std::max(rollout, rollout_bytes(decoder, adapter, precision, evaluated, prompt_tokens, one));
+  }
   const int64_t pass = train ? pass_bytes(decoder, adapter, precision,
                                           {prompts, generate.samples_per_prompt, prompt_tokens, generate.max_new_tokens}, *train)
                              : 0;

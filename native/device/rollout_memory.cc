@@ -85,11 +85,18 @@ void DeviceRollout::refuse(const int32_t* offsets, int64_t count, GenerateSettin
   };
   int64_t low = 0, high = wanted;  // low fits (none does), high does not
   while (high - low > 1) (fits((low + high) / 2) ? low : high) = (low + high) / 2;
+  std::string advice = "; maxRunning " + std::to_string(low) + " fits";
+  if (low == 0) {
+    advice = "; not even one sequence fits: take fewer or shorter prompts, fewer new tokens, or a smaller model";
+    for (settings.prefill_tokens /= 2; settings.prefill_tokens >= kPagePositions; settings.prefill_tokens /= 2) {
+      if (!fits(1)) continue;
+      advice = "; prefillTokens " + std::to_string(settings.prefill_tokens) + " with maxRunning 1 fits";
+      break;
+    }
+  }
   fail(ErrorCode::out_of_memory,
        "generating " + std::to_string(wanted) + " sequences at a time needs " + megabytes(bytes) +
-           " of working memory, and the device has " + megabytes(free) +
-           (low > 0 ? "; maxRunning " + std::to_string(low) + " fits"
-                    : "; not even one sequence fits: take fewer or shorter prompts, fewer new tokens, or a smaller model"));
+           " of working memory, and the device has " + megabytes(free) + advice);
 }
 
 // All pages, out of the memory that is going to move: keys and values, layer by layer. Empty where there is no room for both.

@@ -1,4 +1,5 @@
 // What is in a checkpoint folder and what it would take to run it, without loading it.
+#include "device/model.h"
 #include "device/plugin.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
@@ -51,7 +52,10 @@ Napi::Value inspect_checkpoint(const Napi::CallbackInfo& info) {
 Napi::Value plan_model(const Napi::CallbackInfo& info) {
   DecoderConfig config = parse_config(string_argument(info, 0, "configJson"), "config.json");
   const ModelOptions device = model_options(info[2]);
-  const bool on_device = device.device == "auto" ? device::device_ordinal("auto") >= 0 : device.device != "cpu";
+  const std::string beyond = device.device == "cpu" ? "" : device::beyond_device(config, device.precision);
+  const bool is_auto = device.device == "auto";
+  require(beyond.empty() || is_auto, "device " + device.device + ": " + beyond);
+  const bool on_device = is_auto ? beyond.empty() && device::device_ordinal("auto") >= 0 : device.device != "cpu";
   if (!on_device) config.max_positions = 1;  // no plan of the host depends on them, and the decoder's table of angles does
   config.precision = device.precision;
   std::shared_ptr<const AdapterLayout> adapter;

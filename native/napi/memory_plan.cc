@@ -21,13 +21,16 @@ PlanRequest plan_request(const Napi::Value& value) {
   request.training = fields.value("training").IsUndefined() || fields.boolean("training");
   request.train = train_settings(value);
   request.reference = fields.boolean("reference");
+  if (!fields.value("evaluated").IsUndefined()) request.evaluated = fields.integer("evaluated", 0, 1 << 24);
+  require(request.evaluated * request.prompt_tokens <= INT32_MAX,
+          "request.evaluated * request.promptTokens is more than one batch can hold (2^31 - 1 tokens)");
   return request;
 }
 
 MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter, const PlanRequest& request, bool on_device) {
   if (on_device)
     return device::plan_memory(decoder, adapter, decoder.config.precision, request.prompts, request.prompt_tokens, request.generate,
-                               request.training ? &request.train : nullptr, request.reference);
+                               request.training ? &request.train : nullptr, request.reference, request.evaluated);
   const int64_t weights = decoder.layout.size * int64_t(sizeof(float)) + PackedWeights::bytes(decoder.config);
   const GenerateSettings& generate = request.generate;
   MemorySegments segments{{"policy weights", weights}};
@@ -42,7 +45,15 @@ MemorySegments plan_memory(const Decoder& decoder, const AdapterLayout* adapter,
     for (auto& segment : Trainer::plan(decoder, request.prompts, generate.samples_per_prompt, request.prompt_tokens,
                                        generate.max_new_tokens, request.train.micro_batch_tokens, request.train.recompute, adapter))
       segments.push_back({"train: " + segment.name, segment.bytes});
-  for (auto& segment : Engine::plan(decoder, request.prompts, request.prompt_tokens, generate, adapter))
+  MemorySegments sampling = Engine::plan(decoder, request.prompts, request.prompt_tokens, generate, adapter);
+  if (request.evaluated > 0) {
+    GenerateSettings one = generate;
+    one.samples_per_prompt = 1;
+    one.keep_prefixes = true;  // as self-iteration does
+    MemorySegments evaluation = Engine::plan(decoder, request.evaluated, request.prompt_tokens, one, adapter);
+    if (total_bytes(evaluation) > total_bytes(sampling)) sampling = std::move(evaluation);
+  }
+  for (auto& segment : sampling)
     segments.push_back({"generate: " + segment.name, segment.bytes});
   return segments;
 }

@@ -14,6 +14,7 @@ struct PlanRequest {
   TrainSettings train;
   bool training = true;       // false: what generation needs, alone
   bool reference = false;
+  int64_t evaluated = 0;      // sequences of an evaluation, each with a prompt of its own
 };
 PlanRequest plan_request(const Napi::Value& value);
 // `adapter`: of the model, or null. on_device: memory of a device, else of the host.

@@ -54,6 +54,9 @@ std::shared_ptr<ModelState> ModelState::load(const std::string& directory, const
 void ModelState::open_device(const ModelOptions& options) {
   const int32_t ordinal = device::device_ordinal(options.device);
   if (ordinal < 0) return;
+  const std::string beyond = device::beyond_device(decoder.config, options.precision);
+  if (!beyond.empty() && options.device == "auto") return;
+  require(beyond.empty(), "device " + options.device + ": " + beyond);
   const auto order = options.exact ? device::Order::fixed : device::Order::any;
   device = std::make_unique<device::DeviceModel>(*device::plugin().backend, ordinal, decoder, options.precision, order);
 }

@@ -11,7 +11,15 @@ const WGMMA_WORKS = ' checked; used by attention and own products';
 /** Files of tests in which EXIT_RL_REPEAT counts, and how often: products of a card's size take the host a while. */
 const REPEATED = { gemm_device: 20 };
 const REPEATS = 100;
-const NEVER_REPEATED = ['attention_plan', 'batch_plan', 'bench_device', 'model_device', 'waits_device'];
+const NEVER_REPEATED = [
+  'attention_plan',
+  'batch_plan',
+  'bench_device',
+  'memory_device',
+  'model_device',
+  'rollout_device',
+  'waits_device',
+];
 /** What compute-sanitizer looks at, on small problems only. */
 const SANITIZED = ['glu_device', 'rows_device', 'gemm_device', 'attention_device'];
 

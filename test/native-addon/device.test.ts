@@ -143,6 +143,35 @@ test('memory that does not suffice is an error with what would fit, and the proc
   });
 });
 
+test('a run trains in the memory that its dry run names, evaluations too', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    const text = TINY.replace('groupSize: 4 }', 'groupSize: 4, maxRunning: 2, prefillTokens: 64 }');
+    writeFileSync(config, text.replace('every: 0, instances: 8', 'every: 1, instances: 40'));
+    const plan = exitRl(['train', '--config', config, '--dry-run', '--json']);
+    assert.equal(plan.code, 0, plan.err);
+    const bytes = Math.ceil(1.02 * JSON.parse(plan.out).memory.total);
+    const run = path.join(folder, 'run');
+    const trained = exitRl(['train', '--config', config, '--out', run], { EXIT_RL_EMULATED_MEMORY: String(bytes) });
+    assert.equal(trained.code, 0, trained.err);
+  });
+});
+
+test('a head width that a device lacks is said before anything runs; auto takes the CPU', { skip }, () => {
+  withFolder((folder) => {
+    const config = path.join(folder, 'tiny.yaml');
+    writeFileSync(config, TINY.replace('heads: 2,', 'heads: 8,').replace('device: cuda', 'dtype: bfloat16'));
+    const run = path.join(folder, 'run');
+    for (const more of [['--dry-run'], ['--out', run]]) {
+      const { code, err } = exitRl(['train', '--config', config, '--device', 'cuda', ...more]);
+      assert.equal(code, 1);
+      assert.match(err, /device cuda: heads of 4 numbers: on a device .* a multiple of 8; the CPU computes others/);
+    }
+    const trained = exitRl(['train', '--config', config, '--out', `${run}-2`, '--device', 'auto']);
+    assert.equal(trained.code, 0, trained.err);
+  });
+});
+
 test('a kernel fault ends the run with its last checkpoint whole, and the run goes on from there', { skip }, () => {
   withFolder((folder) => {
     const config = path.join(folder, 'tiny.yaml');

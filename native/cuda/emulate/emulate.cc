@@ -166,9 +166,6 @@ void run_block(dim3 block, dim3 grid, int threads) {
   check_products(threads);
 }
 
-}  // namespace
-
-namespace {
 // Memory that stands for something else of a device: arguments of a kernel, registers of other lanes.
 class Known {
  public:
@@ -183,6 +180,7 @@ class Known {
  private:
   const void* const at_;
 };
+
 }  // namespace
 
 void order(Order o) { machine.order = o; }

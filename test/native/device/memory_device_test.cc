@@ -154,6 +154,9 @@ TEST(device_says_what_would_fit) {
   GenerateSettings many = settings_for(64, 100, 1.0f);
   many.prefill_tokens = 64;
   CHECK_THROWS(model.generate(prompts, many), "MB; maxRunning ");
+  GenerateSettings wide = many;
+  wide.prefill_tokens = 1 << 20;
+  CHECK_THROWS(model.generate(prompts, wide), "; prefillTokens ");
   const small::Batch sequences(model.decoder.config.V);
   CHECK_THROWS(model.device.accumulate(sequences.view(), {}, {1 << 20, Recompute::none}, {}), "microBatchTokens ");
   // Room that is left for what is not planned counts as used.
