@@ -35,12 +35,17 @@ function withFolder(use: (folder: string) => void): void {
   }
 }
 
-const GOLDEN = ['forward', 'backward', 'optim', 'policy', 'generate', 'lora'];
+const ON_THE_DEVICE: Readonly<Record<string, Record<string, string>>> = {
+  ...Object.fromEntries(
+    ['forward', 'backward', 'optim', 'policy', 'generate', 'lora'].map((name) => [`golden/${name}`, {}]),
+  ),
+  'native-addon/adapter-state': { EXIT_RL_EMULATED_MEMORY: '3000000' },
+};
 
-for (const name of GOLDEN) {
-  test(`golden/${name} on the emulated device`, { skip }, () => {
-    const file = path.join(root, `dist/test/golden/${name}.test.js`);
-    const { code, out, err } = node(['--test', '--test-reporter=tap', file], { EXIT_RL_TEST_DEVICE: 'cuda:0' });
+for (const [name, env] of Object.entries(ON_THE_DEVICE)) {
+  test(`${name} on the emulated device`, { skip }, () => {
+    const file = path.join(root, `dist/test/${name}.test.js`);
+    const { code, out, err } = node(['--test', '--test-reporter=tap', file], { EXIT_RL_TEST_DEVICE: 'cuda:0', ...env });
     const failed = out.split('\n').filter((line) => /^\s*not ok/.test(line));
     assert.equal(code, 0, `${failed.join('\n')}\n${out.slice(-3000)}\n${err.slice(-2000)}`);
     assert.match(out, /# pass [1-9]/);
