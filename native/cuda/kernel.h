@@ -87,6 +87,17 @@ __device__ __forceinline__ Vec<T, N> load(const T* p) { return *reinterpret_cast
 template <int N, class T>
 __device__ __forceinline__ void store(T* p, const Vec<T, N>& v) { *reinterpret_cast<Vec<T, N>*>(p) = v; }
 
+// Asks for `bytes` from p on to be brought into the L2 cache, in lines of 128 by as many threads, of which this is number `thread`:
+// loads on their way that take no registers.
+__device__ __forceinline__ void prefetch(const void* p, int bytes, int thread, int threads) {
+#ifdef __CUDACC__
+  for (int at = thread * 128; at < bytes; at += threads * 128)
+    asm volatile("prefetch.global.L2 [%0];\n" ::"l"(static_cast<const char*>(p) + at));
+#else
+  static_cast<void>(p), static_cast<void>(bytes), static_cast<void>(thread), static_cast<void>(threads);
+#endif
+}
+
 __device__ __forceinline__ float warp_sum(float x) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
   return x;

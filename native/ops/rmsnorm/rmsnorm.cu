@@ -1,7 +1,8 @@
 // A row stays in registers, four vectors of 16 bytes a thread: W warps of a block share a row, the fewest that can hold it (bf16:
 // one up to C = 1024, eight at 8192). Forward: a block has 8 / W rows, each read once; 64 registers, so 4 blocks of 256 threads
 // keep 64 KB of x on their way. Backward: a block works through kNormRows rows, 8 / W at a time, with its share of dw in
-// registers (128 of them, 2 blocks: 96 KB of dy, x and addend on their way); the shares go through `partials`.
+// registers (128 of them, 2 blocks: 96 KB of dy, x and addend on their way, and the next rows to L2); the shares go through
+// `partials`.
 // Rows that are too wide or not made of whole vectors take the kernels at the end, which read them twice.
 #include "cuda/ops.h"
 #include "cuda/rows.h"
@@ -85,6 +86,13 @@ __global__ void __launch_bounds__(kThreads, 2) backward_kernel(device::RmsNormBa
       dy[v] = load<N>(static_cast<const T*>(a.dy) + from + c);
       x[v] = load<N>(static_cast<const T*>(a.x) + from + c);
       if (a.addend) addend[v] = load<N>(static_cast<const T*>(a.addend) + from + c);
+    }
+    if (row + at_once < end) {
+      const int64_t next = from + at_once * a.C;
+      const int bytes = int(a.C) * int(sizeof(T));
+      prefetch(static_cast<const T*>(a.dy) + next, bytes, at, threads);
+      prefetch(static_cast<const T*>(a.x) + next, bytes, at, threads);
+      if (a.addend) prefetch(static_cast<const T*>(a.addend) + next, bytes, at, threads);
     }
     const float rstd = exists ? a.rstd[row] : 0.0f;
     float dot = 0;

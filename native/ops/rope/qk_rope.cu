@@ -1,8 +1,9 @@
 // A head is shared by G neighbouring lanes, each with the same vector of both halves in registers: of 16 bytes where the width
 // allows it (bf16: 8 lanes for D = 128, 4 for 64), else kLonePairs single pairs of a whole warp. q and k heads are normalised and
 // rotated, k and v heads go into their pages on the way. Forward: a thread loads two heads of a row before it works on the first,
-// and its cosines serve both. Backward: a block has kQkRopeRows rows, its groups take one head after the other, and each keeps its
-// share of the norms' gradients in registers; shares are added in a fixed order, then those of the blocks (cuda/rows.h).
+// and its cosines serve both. Backward: a block has kQkRopeRows rows, its groups take one head after the other, with the next one's
+// on its way to L2, and each keeps its share of the norms' gradients in registers; shares are added in a fixed order, then those of
+// the blocks (cuda/rows.h).
 #include <string>
 
 #include "cuda/ops.h"
@@ -155,14 +156,21 @@ __global__ void __launch_bounds__(kThreads, 2) backward_kernel(device::QkRopeBac
   const int64_t first = int64_t(blockIdx.x) * device::kQkRopeRows;
   const int count = int(min(a.T - first, device::kQkRopeRows)) * heads;
   float low_sum[2][P][N] = {}, high_sum[2][P][N] = {};
+  const auto gradient_of = [&](int64_t t, int h) { return static_cast<T*>(a.dqkv) + (t * (a.H + 2 * a.K) + h) * a.D; };
+  const auto raw_of = [&](int64_t t, int h) { return static_cast<const T*>(a.raw) + (t * heads + h) * a.D; };
   for (int base = 0; base < count; base += groups) {
     const int number = base + group, h = number % heads;
     const bool exists = number < count, is_key = h >= a.H;
     const int64_t t = first + number / heads;
-    T* const at = static_cast<T*>(a.dqkv) + (t * (a.H + 2 * a.K) + h) * a.D;
+    T* const at = gradient_of(t, h);
     Head<T, N, P> d, x;
     if (exists) load_head(d, at, l);
-    if (exists && a.q_norm) load_head(x, static_cast<const T*>(a.raw) + (t * heads + h) * a.D, l);
+    if (exists && a.q_norm) load_head(x, raw_of(t, h), l);
+    if (const int next = number + groups; next < count) {
+      const int bytes = int(a.D) * int(sizeof(T));
+      prefetch(gradient_of(first + next / heads, next % heads), bytes, l.lane, lanes);
+      if (a.q_norm) prefetch(raw_of(first + next / heads, next % heads), bytes, l.lane, lanes);
+    }
     const int64_t angle = exists ? a.positions[t] * (a.D / 2) : 0;
     const float rstd = exists && a.q_norm ? a.rstd[t * heads + h] : 0.0f;
     const T* const w = static_cast<const T*>(is_key ? a.k_norm : a.q_norm);

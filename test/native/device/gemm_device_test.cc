@@ -166,6 +166,23 @@ TEST(device_gemm_of_warpgroups_agrees_with_double) {
       }
 }
 
+// A product that a card's library tries several algorithms for when it is first met: each is computed anew, sums in place, too.
+TEST(device_gemm_in_any_order_adds_in_place_once) {
+  const bool large = fills_a_card();
+  for (const Precision output : {Precision::f32, Precision::bf16})
+    for (const GemmKind kind : kKinds) {
+      Problem p(Precision::bf16, kind, large ? 512 : 24, large ? 1024 : 32, large ? 1032 : 40);
+      p.addend = rounded(output, random_floats(p.M * p.N, 4));
+      const Floats fixed = p.run(context_of(4), Precision::bf16, output, 0);
+      const auto run = [&](bool in_place) { return p.run(context_of(4), Precision::bf16, output, 0, in_place, device::Order::any); };
+      const Floats in_place = run(true);
+      agree(in_place, std::vector<double>(fixed.begin(), fixed.end()), 2 * unit(output), 2 * slack(Precision::bf16, p.K),
+            std::string("gemm in place, ") + name(kind) + " " + check::name(output));
+      CHECK(same_bits(in_place, run(true)));
+      CHECK(same_bits(in_place, run(false)));
+    }
+}
+
 TEST(device_gemm_in_fp32_has_the_bits_of_the_cpu) {
   if (simd::isa() == simd::Isa::portable) return;  // has no fused multiply-add
   Pool pool(1);
