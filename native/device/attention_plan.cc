@@ -149,8 +149,13 @@ class Planner {
         p_.items.push_back({w.query, w.queries, w.table, border(r), std::min(border(r + 1), w.end), partial});
       }
     }
-    std::stable_sort(p_.items.begin(), p_.items.end(),
-                     [](const AttentionItem& a, const AttentionItem& b) { return a.key_end - a.key_begin > b.key_end - b.key_begin; });
+    const auto is_large = [&](const AttentionItem& item) { return item.queries * (s_.H / s_.K) > kFewRows; };
+    std::stable_sort(p_.items.begin(), p_.items.end(), [&](const AttentionItem& a, const AttentionItem& b) {
+      if (s_.split && is_large(a) != is_large(b)) return is_large(a);
+      return a.key_end - a.key_begin > b.key_end - b.key_begin;
+    });
+    const auto large = int32_t(std::count_if(p_.items.begin(), p_.items.end(), is_large));
+    p_.counts = {large, int32_t(p_.items.size()) - large};
   }
 
   void add_parts(const Work& w, int32_t query) {

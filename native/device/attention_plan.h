@@ -19,7 +19,8 @@ struct AttentionPlanSettings {
 };
 
 struct AttentionPlan {
-  std::vector<AttentionItem> items;    // most keys first
+  std::vector<AttentionItem> items;    // most keys first; with `split` all large ones (kFewRows) come first
+  std::vector<int32_t> counts;         // (2) large items, small items
   std::vector<int32_t> rows;           // of the items' queries
   std::vector<int32_t> positions;      // (T) of every row; 0 for rows of no span
   std::vector<int32_t> pages;          // page tables, without what lies before every window

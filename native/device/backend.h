@@ -8,7 +8,7 @@
 
 namespace exitrl::device {
 
-constexpr uint32_t kBackendAbi = 5;
+constexpr uint32_t kBackendAbi = 6;
 
 struct Status {
   int32_t code = 0;  // 0: well; 1: invalid argument; 2: out of memory; 3: the device failed and is not usable any more; 4: other

@@ -96,6 +96,7 @@ Work attention_decode(Bench& b, int64_t G, int64_t S, int64_t shared, int64_t ow
   a.partial_o = b.floats(std::max<int64_t>(1, plan.partials) * H * D), a.partial_lse = b.floats(std::max<int64_t>(1, plan.partials) * H);
   a.q_stride = H * D, a.page_stride = page, a.item_count = int64_t(plan.items.size());
   a.H = H, a.K = K, a.D = D, a.window = 0, a.scale = 1.0f / std::sqrt(float(D)), a.precision = b.precision(), a.few_queries = true;
+  a.order = Order::any, a.counts = b.array(plan.counts);
   AttentionMerge m{};
   const auto R = int64_t(plan.merge_rows.size());
   if (R > 0)

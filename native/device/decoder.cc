@@ -200,7 +200,8 @@ void DeviceDecoder::layer_forward(const DevicePolicy& policy, const AdapterLayou
                              1.0f / std::sqrt(float(c.D)),
                              precision,
                              order,
-                             rows.few_queries});
+                             rows.few_queries,
+                             rows.item_counts});
   if (rows.merge_count > 0)
     device_.attention_merge({rows.merge_rows, rows.merge_starts, rows.merge_parts, rows.partial_o, rows.partial_lse, a.o, a.lse,
                              rows.merge_count, c.H, c.D, precision});

@@ -39,6 +39,7 @@ struct PassRows {
   float* partial_o = nullptr;
   float* partial_lse = nullptr;
   bool few_queries = false;  // see AttentionForward
+  const int32_t* item_counts = nullptr;
 
   // Backward only.
   const AttentionBackwardItem* query_items = nullptr;

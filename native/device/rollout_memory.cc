@@ -37,7 +37,7 @@ void RolloutSizes::derive() {
   // Tokens, their sources, positions, slots; what sampling reads; copies of pages; attention's arrays.
   small = Staging::padded(most.items * int64_t(sizeof(AttentionItem))) + Staging::padded(4 * most.rows) +
           Staging::padded(4 * spans * entries) + 2 * Staging::padded(4 * (most.merge_rows + 1)) + Staging::padded(4 * most.partials) +
-          6 * Staging::padded(4 * rows) + 5 * Staging::padded(4 * sampled) + 256;
+          6 * Staging::padded(4 * rows) + 5 * Staging::padded(4 * sampled) + Staging::padded(8) + 256;
 }
 
 RolloutSizes RolloutSizes::with(const RolloutSizes& o) const {

@@ -138,6 +138,7 @@ bool DeviceRollout::decode(const StepRows& step, const Flight& flight, const Gen
   pass.partial_o = at_.partial_o;
   pass.partial_lse = at_.partial_lse;
   pass.few_queries = true;
+  pass.item_counts = how.split ? staging_.add(plan.counts) : nullptr;
   staging_.send();
   pass.tokens = at_.tokens;
   // The first step of a size runs as it is: what is loaded when it is first used cannot be loaded while a graph is recorded.

@@ -24,6 +24,7 @@ namespace exitrl::device {
 
 constexpr int kKeyTile = 64;
 constexpr int kQueryTile = 64;  // rows of a tile: queries times heads of a group
+constexpr int kFewRows = 16;    // an item with at most so many rows is small
 // Queries an item may have.
 inline int64_t item_queries(int64_t H, int64_t K) { return H / K >= kQueryTile ? 1 : kQueryTile / (H / K); }
 
@@ -52,6 +53,7 @@ struct AttentionForward {
   Precision precision;
   Order order;        // fixed: a row has the same bits in every call
   bool few_queries;   // items have too few to fill tensor cores with: their keys and values come at the memory's speed
+  const int32_t* counts;  // (2) large items, which come first, and the small ones after them; behind these are none. Null: not known
 };
 
 // o = sum of exp(lse_p - lse) o_p over the partial results of a row, in the order of `parts`; lse = log sum exp(lse_p).

@@ -8,6 +8,8 @@ namespace exitrl::cuda::attention {
 
 void forward_bf16(Context&, const device::AttentionForward&);
 void forward_f32(Context&, const device::AttentionForward&);
+// Of a decoding step whose order is free; false, and nothing is done, where it is something else.
+bool decode_bf16(Context&, const device::AttentionForward&);
 // dq over query items, then dk and dv over key items; delta is known.
 void backward_bf16(Context&, const device::AttentionBackward&);
 void backward_f32(Context&, const device::AttentionBackward&);

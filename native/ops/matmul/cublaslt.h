@@ -3,7 +3,7 @@
 //
 // cuBLASLt is column-major: our row-major (R, C) with stride ld is its (C, R) with leading dimension ld. So it computes
 // d^T (N, M) = op(b) (N, K) op(a) (K, M): its first factor is our b, its second our a, its bias runs along N as ours does.
-// With a bias it may round product and addend to the type of d before it adds the bias.
+// It may round a product to the type of d before it adds the addend, and that sum before it adds the bias.
 #pragma once
 #include <dlfcn.h>
 

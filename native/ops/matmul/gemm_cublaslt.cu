@@ -53,9 +53,26 @@ void close_libraries(Libraries* libraries) {
 
 namespace {
 
+// Memory for a while, in no plan; null where there is none.
+class Borrowed {
+ public:
+  explicit Borrowed(size_t bytes) : bytes_(bytes) {
+    if (bytes > 0 && cudaMalloc(&data_, bytes) != cudaSuccess) cudaGetLastError(), data_ = nullptr;
+  }
+  Borrowed(const Borrowed&) = delete;
+  ~Borrowed() { cudaFree(data_); }
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  size_t bytes_;
+  void* data_ = nullptr;
+};
+
+// How long products take that find what they read in the caches, or, where `evicts`, in memory.
 class Timer {
  public:
-  Timer() {
+  Timer(cudaStream_t stream, bool evicts) : stream_(stream), evicted_(evicts ? size_t(kEvicted) : 0) {
     check(cudaEventCreate(&begin_), "making an event");
     check(cudaEventCreate(&end_), "making an event");
   }
@@ -64,21 +81,30 @@ class Timer {
     for (cudaEvent_t event : {begin_, end_})
       if (event) cudaEventDestroy(event);
   }
+  bool works() const { return evicted_.bytes() == 0 || evicted_.data(); }
   // Milliseconds of five runs after one to warm up; negative: the library refuses.
   template <class Run>
-  float of(cudaStream_t stream, Run&& run) const {
+  float of(Run&& run) const {
     constexpr int kRuns = 5;
     if (run() != 0) return -1;
-    check(cudaEventRecord(begin_, stream), "timing products");
-    for (int i = 0; i < kRuns; ++i) run();
-    check(cudaEventRecord(end_, stream), "timing products");
-    check(cudaEventSynchronize(end_), "timing products");
-    float took = 0;
-    check(cudaEventElapsedTime(&took, begin_, end_), "timing products");
-    return took;
+    float total = 0;
+    for (int i = 0; i < (evicted_.data() ? kRuns : 1); ++i) {
+      if (evicted_.data()) check(cudaMemsetAsync(evicted_.data(), 0, evicted_.bytes(), stream_), "timing products");
+      check(cudaEventRecord(begin_, stream_), "timing products");
+      for (int j = 0; j < (evicted_.data() ? 1 : kRuns); ++j) run();
+      check(cudaEventRecord(end_, stream_), "timing products");
+      check(cudaEventSynchronize(end_), "timing products");
+      float took = 0;
+      check(cudaEventElapsedTime(&took, begin_, end_), "timing products");
+      total += took;
+    }
+    return total;
   }
 
  private:
+  static constexpr size_t kEvicted = 256u << 20;  // more than caches hold
+  cudaStream_t stream_;
+  Borrowed evicted_;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
 
@@ -94,20 +120,6 @@ __global__ void __launch_bounds__(256) fingerprint_kernel(const T* d, int64_t M,
   atomicAdd(sum, own);
 }
 
-// Memory for a while, in no plan; null where there is none.
-class Borrowed {
- public:
-  explicit Borrowed(size_t bytes) {
-    if (cudaMalloc(&data_, bytes) != cudaSuccess) cudaGetLastError(), data_ = nullptr;
-  }
-  Borrowed(const Borrowed&) = delete;
-  ~Borrowed() { cudaFree(data_); }
-  void* data() const { return data_; }
-
- private:
-  void* data_ = nullptr;
-};
-
 unsigned long long fingerprint(Context& context, const device::Gemm& a, unsigned long long* sum) {
   check(cudaMemsetAsync(sum, 0, sizeof *sum, context.stream), "comparing products");
   const auto add = [&](auto tag) {
@@ -122,6 +134,8 @@ unsigned long long fingerprint(Context& context, const device::Gemm& a, unsigned
   return out;
 }
 
+constexpr int64_t kFewRows = 1024;
+
 // The fastest suggestion that gives the bits of the first; the first, if nothing can be tried. Waits for the device.
 Algorithm fastest_of(const Plan& plan, const std::vector<Heuristic>& suggestions, Handle handle, Context& context,
                      const device::Gemm& product) {
@@ -130,15 +144,16 @@ Algorithm fastest_of(const Plan& plan, const std::vector<Heuristic>& suggestions
   const bool in_place = a.addend == a.d;  // would grow with every try
   const Borrowed sum(sizeof(unsigned long long));
   const Borrowed elsewhere(in_place ? size_t(a.M) * size_t(a.ldd) * (a.output == Precision::bf16 ? 2 : 4) : 1);
-  if (!sum.data() || !elsewhere.data()) return chosen;
+  // Weights for few rows come from memory, all products of the other layers lie between.
+  const Timer timer(context.stream, a.kind == GemmKind::nt && a.M <= kFewRows);
+  if (!sum.data() || !elsewhere.data() || !timer.works()) return chosen;
   if (in_place) a.d = elsewhere.data();
   const auto bits = [&] { return fingerprint(context, a, static_cast<unsigned long long*>(sum.data())); };
-  const Timer timer;
   float best = 0;
   unsigned long long wanted = 0;
   for (size_t i = 0; i < suggestions.size(); ++i) {
     const Algorithm& one = suggestions[i].algorithm;
-    const float took = timer.of(context.stream, [&] { return plan.run(handle, context, a, one); });
+    const float took = timer.of([&] { return plan.run(handle, context, a, one); });
     if (i == 0) {
       if (took < 0) break;
       best = took, wanted = bits();
@@ -159,11 +174,12 @@ bool is_worth_timing(const Context& context, const device::Gemm& a) {
 // Describes the product and chooses its algorithm.
 void make_plan(Plan& plan, Libraries& libraries, Context& context, const device::Gemm& a) {
   const bool timed = is_worth_timing(context, a);
-  const auto suggestions = plan.make(libraries.handle, a, context.workspace_bytes, timed ? kSuggestions : 1);
+  const bool fresh = timed && !libraries.fastest.contains(bucket_of(a));
+  const auto suggestions = plan.make(libraries.handle, a, context.workspace_bytes, fresh ? kSuggestions : 1);
   if (!timed || !plan.usable) return;
-  const auto [at, fresh] = libraries.fastest.try_emplace(bucket_of(a), plan.algorithm);
-  if (fresh) at->second = fastest_of(plan, suggestions, libraries.handle, context, a);
-  if (plan.accepts(libraries.handle, at->second, context.workspace_bytes)) plan.algorithm = at->second;
+  if (fresh) libraries.fastest[bucket_of(a)] = fastest_of(plan, suggestions, libraries.handle, context, a);
+  const Algorithm& fastest = libraries.fastest[bucket_of(a)];
+  if (plan.accepts(libraries.handle, fastest, context.workspace_bytes)) plan.algorithm = fastest;
 }
 
 }  // namespace
@@ -198,10 +214,10 @@ void bare_gemm(Context& context, const device::Gemm& a, int64_t times) {
   const auto [at, fresh] = libraries.timed_plans.try_emplace(key_of(a), libraries.api);
   Plan& plan = at->second;
   if (fresh) {
-    const Timer timer;
+    const Timer timer(context.stream, false);
     float best = -1;
     for (const Heuristic& one : plan.make(libraries.handle, a, context.workspace_bytes, kSuggestions)) {
-      const float took = timer.of(context.stream, [&] { return plan.run(libraries.handle, context, a, one.algorithm); });
+      const float took = timer.of([&] { return plan.run(libraries.handle, context, a, one.algorithm); });
       if (took < 0 || (best >= 0 && took >= best)) continue;
       best = took;
       plan.algorithm = one.algorithm;

@@ -1,9 +1,9 @@
 // A head is shared by G neighbouring lanes, each with the same vector of both halves in registers: of 16 bytes where the width
 // allows it (bf16: 8 lanes for D = 128, 4 for 64), else kLonePairs single pairs of a whole warp. q and k heads are normalised and
 // rotated, k and v heads go into their pages on the way. Forward: a thread loads two heads of a row before it works on the first,
-// and its cosines serve both. Backward: a block has kQkRopeRows rows, its groups take one head after the other, with the next one's
-// on its way to L2, and each keeps its share of the norms' gradients in registers; shares are added in a fixed order, then those of
-// the blocks (cuda/rows.h).
+// and its cosines serve both. Backward: a block has kQkRopeRows rows, its groups take two heads of a row after the other, and each
+// keeps its share of the norms' gradients in registers; shares are added in a fixed order, then those of the blocks (cuda/rows.h).
+#include <limits>
 #include <string>
 
 #include "cuda/ops.h"
@@ -152,97 +152,110 @@ struct BackwardShared {
 template <class T, int N, int P>
 __global__ void __launch_bounds__(kThreads, 2) backward_kernel(device::QkRopeBackward a, int lanes) {
   const Lanes l{int(threadIdx.x) % lanes, lanes, int(a.D / 2 / N)};
-  const int groups = kThreads / lanes, group = int(threadIdx.x) / lanes, heads = int(a.H + a.K);
   const int64_t first = int64_t(blockIdx.x) * device::kQkRopeRows;
-  const int count = int(min(a.T - first, device::kQkRopeRows)) * heads;
-  float low_sum[2][P][N] = {}, high_sum[2][P][N] = {};
-  const auto gradient_of = [&](int64_t t, int h) { return static_cast<T*>(a.dqkv) + (t * (a.H + 2 * a.K) + h) * a.D; };
-  const auto raw_of = [&](int64_t t, int h) { return static_cast<const T*>(a.raw) + (t * heads + h) * a.D; };
-  for (int base = 0; base < count; base += groups) {
-    const int number = base + group, h = number % heads;
-    const bool exists = number < count, is_key = h >= a.H;
-    const int64_t t = first + number / heads;
-    T* const at = gradient_of(t, h);
-    Head<T, N, P> d, x;
-    if (exists) load_head(d, at, l);
-    if (exists && a.q_norm) load_head(x, raw_of(t, h), l);
-    if (const int next = number + groups; next < count) {
-      const int bytes = int(a.D) * int(sizeof(T));
-      prefetch(gradient_of(first + next / heads, next % heads), bytes, l.lane, lanes);
-      if (a.q_norm) prefetch(raw_of(first + next / heads, next % heads), bytes, l.lane, lanes);
-    }
-    const int64_t angle = exists ? a.positions[t] * (a.D / 2) : 0;
-    const float rstd = exists && a.q_norm ? a.rstd[t * heads + h] : 0.0f;
-    const T* const w = static_cast<const T*>(is_key ? a.k_norm : a.q_norm);
-    float low[P][N], high[P][N], dot = 0;
-#pragma unroll
-    for (int j = 0; j < P; ++j) {
-      if (!exists || !l.has(j)) continue;
-      const auto cosine = load_floats<N>(a.cos + angle + l.at<N>(j)), sine = load_floats<N>(a.sin + angle + l.at<N>(j));
-      // The transpose of the rotation.
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        const float u = to_float(d.low[j].at[i]), v = to_float(d.high[j].at[i]);
-        low[j][i] = fmaf(v, sine.at[i], u * cosine.at[i]);
-        high[j][i] = fmaf(-u, sine.at[i], v * cosine.at[i]);
-      }
-      if (!a.q_norm) continue;
-      const auto w_low = load<N>(w + l.at<N>(j)), w_high = load<N>(w + l.n * N + l.at<N>(j));
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        const float x_low = to_float(x.low[j].at[i]) * rstd, x_high = to_float(x.high[j].at[i]) * rstd;
-        low_sum[0][j][i] = fmaf(is_key ? 0.0f : low[j][i], x_low, low_sum[0][j][i]);
-        low_sum[1][j][i] = fmaf(is_key ? low[j][i] : 0.0f, x_low, low_sum[1][j][i]);
-        high_sum[0][j][i] = fmaf(is_key ? 0.0f : high[j][i], x_high, high_sum[0][j][i]);
-        high_sum[1][j][i] = fmaf(is_key ? high[j][i] : 0.0f, x_high, high_sum[1][j][i]);
-        low[j][i] *= to_float(w_low.at[i]) + a.w_offset;
-        high[j][i] *= to_float(w_high.at[i]) + a.w_offset;
-        dot = fmaf(low[j][i], x_low, fmaf(high[j][i], x_high, dot));
-      }
-    }
-    // dx = rstd (g - xhat mean(g xhat)) with g = dy (w + w_offset), xhat = x rstd
-    const float scale = a.q_norm ? rstd : 1.0f;
-    const float along = a.q_norm ? rstd * rstd * (group_sum(dot, lanes) / float(a.D)) : 0.0f;
-    if (!exists) continue;
-#pragma unroll
-    for (int j = 0; j < P; ++j) {
-      if (!l.has(j)) continue;
-      if (a.q_norm) {
-        hold_narrow(x.low[j]);
-        hold_narrow(x.high[j]);
-      }
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        d.low[j].at[i] = from_float<T>(a.q_norm ? fmaf(-to_float(x.low[j].at[i]), along, low[j][i] * scale) : low[j][i]);
-        d.high[j].at[i] = from_float<T>(a.q_norm ? fmaf(-to_float(x.high[j].at[i]), along, high[j][i] * scale) : high[j][i]);
-      }
-    }
-    store_head(at, d, l);
-  }
-  if (!a.dq_norm) return;
   auto& s = shared<BackwardShared>();
-  const int warp = int(threadIdx.x) / kWarp, lane = int(threadIdx.x) % kWarp;
+  // Queries' heads, then keys': a norm's share is a sum of its own.
+#pragma unroll 1
+  for (int of = 0; of < 2; ++of) {
+    const int begin = of == 0 ? 0 : int(a.H), heads = of == 0 ? int(a.H) : int(a.K), pairs = (heads + 1) / 2;
+    const int count = int(min(a.T - first, device::kQkRopeRows)) * pairs;
+    const T* const w = static_cast<const T*>(of == 0 ? a.q_norm : a.k_norm);
+    float low_sum[P][N] = {}, high_sum[P][N] = {};
+#pragma unroll 1
+    for (int base = 0; base < count; base += kThreads / lanes) {
+      const int number = base + int(threadIdx.x) / lanes;
+      const int64_t t = first + number / pairs;
+      T* const at = static_cast<T*>(a.dqkv) + (t * (a.H + 2 * a.K) + begin + number % pairs) * a.D;
+      const int raw_head = int(t) * int(a.H + a.K) + begin + number % pairs;
+      // The second head lies `pairs` heads behind the first.
+      const bool exists[2] = {number < count, number < count && number % pairs + pairs < heads};
+      Head<T, N, P> d[2], x[2];
 #pragma unroll
-  for (int q = 0; q < 2; ++q)
+      for (int u = 0; u < 2; ++u) {
+        if (exists[u]) load_head(d[u], at + u * pairs * a.D, l);
+        if (exists[u] && a.q_norm) load_head(x[u], static_cast<const T*>(a.raw) + int64_t(raw_head + u * pairs) * a.D, l);
+      }
+      Vec<float, N> cosine[P], sine[P];
+      const int64_t angle = exists[0] ? a.positions[t] * (a.D / 2) : 0;
+#pragma unroll
+      for (int j = 0; j < P; ++j) {
+        if (!exists[0] || !l.has(j)) continue;
+        cosine[j] = load_floats<N>(a.cos + angle + l.at<N>(j));
+        sine[j] = load_floats<N>(a.sin + angle + l.at<N>(j));
+      }
+#pragma unroll
+      for (int u = 0; u < 2; ++u) {
+        // Else the compiler begins the second head early, and registers spill.
+#pragma unroll
+        for (int j = 0; j < P; ++j) {
+          for (auto* v : {&d[u].low[j], &d[u].high[j], &x[u].low[j], &x[u].high[j]}) hold_narrow(*v);
+        }
+        const float rstd = exists[u] && a.q_norm ? a.rstd[raw_head + u * pairs] : 0.0f;
+        float low[P][N], high[P][N], dot = 0;
+#pragma unroll
+        for (int j = 0; j < P; ++j) {
+          if (!exists[u] || !l.has(j)) continue;
+          // The transpose of the rotation.
+#pragma unroll
+          for (int i = 0; i < N; ++i) {
+            const float y = to_float(d[u].low[j].at[i]), z = to_float(d[u].high[j].at[i]);
+            low[j][i] = fmaf(z, sine[j].at[i], y * cosine[j].at[i]);
+            high[j][i] = fmaf(-y, sine[j].at[i], z * cosine[j].at[i]);
+          }
+          if (!a.q_norm) continue;
+          const auto w_low = load<N>(w + l.at<N>(j)), w_high = load<N>(w + l.n * N + l.at<N>(j));
+#pragma unroll
+          for (int i = 0; i < N; ++i) {
+            const float x_low = to_float(x[u].low[j].at[i]) * rstd, x_high = to_float(x[u].high[j].at[i]) * rstd;
+            low_sum[j][i] = fmaf(low[j][i], x_low, low_sum[j][i]);
+            high_sum[j][i] = fmaf(high[j][i], x_high, high_sum[j][i]);
+            low[j][i] *= to_float(w_low.at[i]) + a.w_offset;
+            high[j][i] *= to_float(w_high.at[i]) + a.w_offset;
+            dot = fmaf(low[j][i], x_low, fmaf(high[j][i], x_high, dot));
+          }
+        }
+        // dx = rstd (g - xhat mean(g xhat)) with g = dy (w + w_offset), xhat = x rstd
+        const float along = a.q_norm ? rstd * rstd * (group_sum(dot, lanes) / float(a.D)) : 0.0f;
+        if (!exists[u]) continue;
+#pragma unroll
+        for (int j = 0; j < P; ++j) {
+          if (!l.has(j)) continue;
+          if (a.q_norm) {
+            hold_narrow(x[u].low[j]);
+            hold_narrow(x[u].high[j]);
+          }
+#pragma unroll
+          for (int i = 0; i < N; ++i) {
+            d[u].low[j].at[i] = from_float<T>(a.q_norm ? fmaf(-to_float(x[u].low[j].at[i]), along, low[j][i] * rstd) : low[j][i]);
+            d[u].high[j].at[i] = from_float<T>(a.q_norm ? fmaf(-to_float(x[u].high[j].at[i]), along, high[j][i] * rstd) : high[j][i]);
+          }
+        }
+        store_head(at + u * pairs * a.D, d[u], l);
+      }
+    }
+    if (!a.dq_norm) continue;
+    const int warp = thread_again() / kWarp, lane = thread_again() % kWarp;
 #pragma unroll
     for (int j = 0; j < P; ++j)
 #pragma unroll
       for (int i = 0; i < N; ++i) {
-        float low = low_sum[q][j][i], high = high_sum[q][j][i];
+        float low = low_sum[j][i], high = high_sum[j][i];
         for (int offset = kWarp / 2; offset >= lanes; offset /= 2) {
           low += __shfl_xor_sync(0xffffffffu, low, offset);
           high += __shfl_xor_sync(0xffffffffu, high, offset);
         }
         if (lane >= lanes || !l.has(j)) continue;
-        s.at[warp][q][l.at<N>(j) + i] = low;
-        s.at[warp][q][l.n * N + l.at<N>(j) + i] = high;
+        s.at[warp][of][l.at<N>(j) + i] = low;
+        s.at[warp][of][l.n * N + l.at<N>(j) + i] = high;
       }
+  }
+  if (!a.dq_norm) return;
   __syncthreads();
   const int D = int(a.D);
   for (int c = int(threadIdx.x); c < 2 * D; c += kThreads) {
-    const int q = c < D ? 0 : 1;
+    const int of = c < D ? 0 : 1;
     float sum = 0;
-    for (int w = 0; w < kWarps; ++w) sum += s.at[w][q][c - q * D];
+    for (int w = 0; w < kWarps; ++w) sum += s.at[w][of][c - of * D];
     a.partials[blockIdx.x * 2 * a.D + c] = sum;
   }
 }
@@ -302,6 +315,7 @@ void qk_rope_forward(Context& context, const device::QkRopeForward& a) {
 }
 
 void qk_rope_backward(Context& context, const device::QkRopeBackward& a) {
+  require(a.T * (a.H + a.K) <= std::numeric_limits<int>::max(), "qk_rope_backward: rows times heads are more than 2^31 - 1");
   const int64_t shares = ceil_div(a.T, device::kQkRopeRows);
   by_precision(a.precision, [&](auto tag) {
     using T = decltype(tag);

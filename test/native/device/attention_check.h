@@ -192,7 +192,9 @@ class DeviceAttention {
     exitrl::cuda::attention_forward(
         device_context(), {q_.data(), keys_.data(), values_.data(), plan.pages.data(), plan.items.data(), plan.rows.data(),
                            plan.positions.data(), o.data(), sums, parts, part_sums, b_.stride(), page_stride_, int64_t(plan.items.size()),
-                           b_.H, b_.K, b_.D, b_.window, b_.scale(), p_, exitrl::device::Order::fixed, few_queries});
+                           b_.H, b_.K, b_.D, b_.window, b_.scale(), p_,
+                           decoding ? exitrl::device::Order::any : exitrl::device::Order::fixed, few_queries || decoding,
+                           decoding ? plan.counts.data() : nullptr});
     if (plan.merge_rows.empty()) return;
     exitrl::cuda::attention_merge(device_context(),
                                   {plan.merge_rows.data(), plan.merge_starts.data(), plan.merge_parts.data(), parts, part_sums, o.data(),
@@ -213,6 +215,7 @@ class DeviceAttention {
 
   Numbers o, lse;
   bool few_queries = false;
+  bool decoding = false;  // as a decoding step whose order is free
 
  private:
   void write(int64_t row, int64_t position, const int32_t* pages) {

@@ -127,7 +127,52 @@ TEST(device_attention_survives_large_scores) {
   }
 }
 
-// Partial results: long ranges cut in pieces, pages that samples share read once, and items that nobody uses.
+namespace {
+
+// The last row of every sequence, as in decoding: partial results, pages that samples share read once, and items that nobody uses.
+// Returns how many items are large, and how many small.
+std::vector<int32_t> check_last_rows(AttentionBatch& b, Precision p, bool split, bool group, bool decoding) {
+  b.qkv = rounded(p, b.qkv);
+  const AttentionOutput want = cpu_attention(b, b.qkv);
+  const Floats plain = p == Precision::bf16 ? plain_bf16(b, b.qkv, {}, {}).o : Floats{};
+  std::vector<AttentionSpan> spans;
+  for (size_t s = 0; s < b.sequences.size(); ++s) spans.push_back(b.span(s, int64_t(b.sequences[s].size()) - 1, 1));
+  device::AttentionPlan plan;
+  const device::AttentionPlanSettings settings{b.H, b.K, b.window, 8, split, group};
+  plan_attention(plan, spans.data(), int64_t(spans.size()), settings);
+  CHECK(plan.partials > 0 || b.H > 32 || !group || decoding);
+  pad_attention_plan(plan, largest_attention_plan(int64_t(spans.size()), int64_t(spans.size()), settings));
+  const Floats got = in_both_orders([&] {
+    DeviceAttention device(b, p);
+    device.decoding = decoding;
+    device.append_sequences();
+    device.forward(plan);
+    return device.all();
+  });
+  Floats o, o_want, o_plain, lse, lse_want;
+  for (const AttentionSpan& span : spans)
+    for (int64_t h = 0; h < b.H; ++h) {
+      lse.push_back(got[size_t(b.rows * b.H * b.D + span.row * b.H + h)]);
+      lse_want.push_back(want.lse[size_t(span.row * b.H + h)]);
+      for (int64_t d = 0; d < b.D; ++d) {
+        const size_t at = size_t((span.row * b.H + h) * b.D + d);
+        o.push_back(got[at]);
+        o_want.push_back(want.o[at]);
+        if (!plain.empty()) o_plain.push_back(plain[at]);
+      }
+    }
+  const std::string text = "split=" + std::to_string(split) + " group=" + std::to_string(group) + " decoding=" + std::to_string(decoding);
+  agree_with_cpu(p, o, o_want, o_plain, 2e-6, "plan " + text + " " + b.text());
+  CHECK_NEAR(largest_error(lse, lse_want), 0, 4e-6);
+  // Rows of no span stay as they were.
+  int64_t written = 0;
+  for (int64_t i = 0; i < b.rows * b.H; ++i) written += !std::isnan(got[size_t(b.rows * b.H * b.D + i)]);
+  CHECK(written == int64_t(spans.size()) * b.H);
+  return plan.counts;
+}
+
+}  // namespace
+
 TEST(device_attention_of_split_and_grouped_plans) {
   for (const Precision p : {Precision::f32, Precision::bf16})
     for (AttentionBatch& b : std::vector<AttentionBatch>{
@@ -135,46 +180,30 @@ TEST(device_attention_of_split_and_grouped_plans) {
              AttentionBatch(4, 2, 32, 0).add(150, {3, 40, 1, 2, 9}).add(5, {}).fill(31),
              AttentionBatch(2, 1, 16, 300).add(400, {1, 1}).add(140, {2, 2, 1}).fill(32),
              AttentionBatch(40, 1, 16, 0).add(130, {1, 1, 1}).fill(33),
-         }) {
-      b.qkv = rounded(p, b.qkv);
-      const AttentionOutput want = cpu_attention(b, b.qkv);
-      const Floats plain = p == Precision::bf16 ? plain_bf16(b, b.qkv, {}, {}).o : Floats{};
-      for (const auto& [split, group] : {std::pair{true, false}, {false, true}, {true, true}}) {
-        // The last row of every sequence, as in decoding.
-        std::vector<AttentionSpan> spans;
-        for (size_t s = 0; s < b.sequences.size(); ++s) spans.push_back(b.span(s, int64_t(b.sequences[s].size()) - 1, 1));
-        device::AttentionPlan plan;
-        const device::AttentionPlanSettings settings{b.H, b.K, b.window, 8, split, group};
-        plan_attention(plan, spans.data(), int64_t(spans.size()), settings);
-        CHECK(plan.partials > 0 || b.H > 32 || !group);
-        pad_attention_plan(plan, largest_attention_plan(int64_t(spans.size()), int64_t(spans.size()), settings));
-        const Floats got = in_both_orders([&] {
-          DeviceAttention device(b, p);
-          device.append_sequences();
-          device.forward(plan);
-          return device.all();
-        });
-        Floats o, o_want, o_plain, lse, lse_want;
-        for (const AttentionSpan& span : spans)
-          for (int64_t h = 0; h < b.H; ++h) {
-            lse.push_back(got[size_t(b.rows * b.H * b.D + span.row * b.H + h)]);
-            lse_want.push_back(want.lse[size_t(span.row * b.H + h)]);
-            for (int64_t d = 0; d < b.D; ++d) {
-              const size_t at = size_t((span.row * b.H + h) * b.D + d);
-              o.push_back(got[at]);
-              o_want.push_back(want.o[at]);
-              if (!plain.empty()) o_plain.push_back(plain[at]);
-            }
-          }
-        agree_with_cpu(p, o, o_want, o_plain, 2e-6,
-                       "plan split=" + std::to_string(split) + " group=" + std::to_string(group) + " " + b.text());
-        CHECK_NEAR(largest_error(lse, lse_want), 0, 4e-6);
-        // Rows of no span stay as they were.
-        int64_t written = 0;
-        for (int64_t i = 0; i < b.rows * b.H; ++i) written += !std::isnan(got[size_t(b.rows * b.H * b.D + i)]);
-        CHECK(written == int64_t(spans.size()) * b.H);
-      }
+         })
+      for (const auto& [split, group] : {std::pair{true, false}, {false, true}, {true, true}}) check_last_rows(b, p, split, group, false);
+}
+
+// Small items are warps' work, large ones blocks': both kinds in one step, several pieces a block, heads that no warp has, windows.
+TEST(device_attention_of_decoding_steps) {
+  int32_t large = 0, small = 0;
+  for (AttentionBatch& b : std::vector<AttentionBatch>{
+           AttentionBatch(2, 1, 16, 0).add(700, {1}).add(80, {2, 1, 4}).fill(36),
+           AttentionBatch(4, 1, 64, 0).add(150, {3, 40, 1, 2, 9}).add(5, {}).add(1, {}).fill(37),
+           AttentionBatch(12, 6, 32, 0).add(70, {1, 20}).add(33, {}).fill(38),
+           AttentionBatch(2, 1, 128, 90).add(200, {1, 30}).add(17, {}).fill(39),
+           AttentionBatch(7, 1, 24, 0).add(130, {1, 1, 1}).add(16, {}).fill(40),
+           AttentionBatch(2, 2, 80, 9).add(45, {}).add(64, {}).fill(41),
+           AttentionBatch(40, 1, 16, 0).add(130, {1, 1, 1}).fill(42),
+           AttentionBatch(66, 1, 16, 0).add(20, {}).fill(43),
+           AttentionBatch(2, 1, 256, 0).add(20, {}).fill(44),
+       })
+    for (const bool group : {false, true}) {
+      const std::vector<int32_t> counts = check_last_rows(b, Precision::bf16, true, group, true);
+      large += counts[0];
+      small += counts[1];
     }
+  CHECK(large > 5 && small > 30);
 }
 
 // Several rows a span, cut: a prompt's chunk behind a long beginning.
