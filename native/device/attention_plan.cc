@@ -12,9 +12,11 @@ namespace {
 constexpr int64_t kTilePages = kKeyTile / kPagePositions;
 // A range of keys is not cut shorter than this, in tiles: merging reads and writes partial results.
 constexpr int64_t kLeastTiles = 4;
-constexpr int64_t kBlocksPerMultiprocessor = 2;
+constexpr int64_t kLargePerMultiprocessor = 3, kSmallPerMultiprocessor = 2;
 
-int64_t ranges_wanted(const AttentionPlanSettings& s) { return (kBlocksPerMultiprocessor * s.multiprocessors + s.K - 1) / s.K; }
+int64_t ranges_wanted(const AttentionPlanSettings& s, bool large) {
+  return ((large ? kLargePerMultiprocessor : kSmallPerMultiprocessor) * s.multiprocessors + s.K - 1) / s.K;
+}
 
 // An item before it is cut.
 struct Work {
@@ -129,12 +131,17 @@ class Planner {
     }
   }
 
-  // At most ranges_wanted() ranges more than works: each has at least a fair part of all tiles.
+  bool is_large(int64_t queries) const { return queries * (s_.H / s_.K) > kFewRows; }
+
+  // A small work's range has at least a fair part of all tiles, a large one's of the large works' tiles: there are at most as many
+  // ranges more than works as are wanted of either kind.
   void cut() {
-    int64_t tiles = 0;
-    for (const Work& w : works_) tiles += w.tiles();
-    const int64_t wanted = ranges_wanted(s_), part = std::max(kLeastTiles, (tiles + wanted - 1) / wanted);
-    for (Work& w : works_) w.ranges = int32_t(std::max<int64_t>(1, w.tiles() / part));
+    int64_t large = 0, all = 0;
+    for (const Work& w : works_) all += w.tiles(), large += is_large(w.queries) ? w.tiles() : 0;
+    for (Work& w : works_) {
+      const int64_t tiles = is_large(w.queries) ? large : all, wanted = ranges_wanted(s_, is_large(w.queries));
+      w.ranges = int32_t(std::max<int64_t>(1, w.tiles() / std::max(kLeastTiles, (tiles + wanted - 1) / wanted)));
+    }
   }
 
   void add_items() {
@@ -149,12 +156,12 @@ class Planner {
         p_.items.push_back({w.query, w.queries, w.table, border(r), std::min(border(r + 1), w.end), partial});
       }
     }
-    const auto is_large = [&](const AttentionItem& item) { return item.queries * (s_.H / s_.K) > kFewRows; };
     std::stable_sort(p_.items.begin(), p_.items.end(), [&](const AttentionItem& a, const AttentionItem& b) {
-      if (s_.split && is_large(a) != is_large(b)) return is_large(a);
+      if (s_.split && is_large(a.queries) != is_large(b.queries)) return is_large(a.queries);
       return a.key_end - a.key_begin > b.key_end - b.key_begin;
     });
-    const auto large = int32_t(std::count_if(p_.items.begin(), p_.items.end(), is_large));
+    const auto counted = [&](const AttentionItem& item) { return is_large(item.queries); };
+    const auto large = int32_t(std::count_if(p_.items.begin(), p_.items.end(), counted));
     p_.counts = {large, int32_t(p_.items.size()) - large};
   }
 
@@ -188,11 +195,12 @@ void plan_attention(AttentionPlan& plan, const AttentionSpan* spans, int64_t spa
 }
 
 AttentionPlanSizes largest_attention_plan(int64_t rows, int64_t spans, const AttentionPlanSettings& s) {
-  const int64_t queries = item_queries(s.H, s.K), ranges = s.split ? ranges_wanted(s) : 0;
+  const int64_t queries = item_queries(s.H, s.K), few = std::max<int64_t>(1, kFewRows / (s.H / s.K));
+  const int64_t large = s.split ? ranges_wanted(s, true) : 0, small = s.split ? ranges_wanted(s, false) : 0, ranges = large + small;
   const bool group = s.group && queries > 1;
   // m one-row spans that share pages need at most 2 m / 3 tiles for them: 1 for 2, 2 for 3.
   return {std::min(rows, rows / queries + spans) + (group ? 2 * spans / 3 : 0) + ranges, rows + (group ? spans : 0),
-          ranges > 0 || group ? rows : 0, (group ? 2 * spans : 0) + ranges * queries};
+          ranges > 0 || group ? rows : 0, (group ? 2 * spans : 0) + large * queries + small * few};
 }
 
 void pad_attention_plan(AttentionPlan& plan, const AttentionPlanSizes& sizes) {

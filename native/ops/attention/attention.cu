@@ -21,16 +21,36 @@ __global__ void __launch_bounds__(kThreads) merge_kernel(const AttentionMerge a)
   const int64_t r = at / (a.H * a.D), h = at / a.D % a.H, d = at % a.D;
   const int begin = a.starts[r], end = a.starts[r + 1];
   if (begin == end) return;
-  float best = -INFINITY, sum = 0;
-  for (int i = begin; i < end; ++i) best = fmaxf(best, a.partial_lse[a.parts[i] * a.H + h]);
+  // The first parts are loaded at once: most rows have no more.
+  constexpr int kAtOnce = 3;
+  const int count = end - begin;
+  float best = -INFINITY, sum = 0, lse[kAtOnce];
+  Vec<float, N> parts[kAtOnce];
+#pragma unroll
+  for (int i = 0; i < kAtOnce; ++i) {
+    if (i >= count) continue;
+    const int64_t from = a.parts[begin + i] * a.H + h;
+    lse[i] = a.partial_lse[from];
+    parts[i] = load<N>(a.partial_o + from * a.D + d);
+  }
+#pragma unroll
+  for (int i = 0; i < kAtOnce; ++i)
+    if (i < count) best = fmaxf(best, lse[i]);
+  for (int i = begin + kAtOnce; i < end; ++i) best = fmaxf(best, a.partial_lse[a.parts[i] * a.H + h]);
   if (best == -INFINITY) best = 0;
   float o[N] = {};
-  for (int i = begin; i < end; ++i) {
-    const float weight = expf(a.partial_lse[a.parts[i] * a.H + h] - best);
-    const auto part = load<N>(a.partial_o + (a.parts[i] * a.H + h) * a.D + d);
+  const auto add = [&](float own, const Vec<float, N>& part) {
+    const float weight = expf(own - best);
     sum += weight;
 #pragma unroll
     for (int j = 0; j < N; ++j) o[j] = fmaf(weight, part.at[j], o[j]);
+  };
+#pragma unroll
+  for (int i = 0; i < kAtOnce; ++i)
+    if (i < count) add(lse[i], parts[i]);
+  for (int i = begin + kAtOnce; i < end; ++i) {
+    const int64_t from = a.parts[i] * a.H + h;
+    add(a.partial_lse[from], load<N>(a.partial_o + from * a.D + d));
   }
   const int64_t row = a.rows[r];
   const float inverse = sum > 0 ? 1.0f / sum : sum;  // NaN stays

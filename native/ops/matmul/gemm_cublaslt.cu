@@ -56,23 +56,20 @@ namespace {
 // Memory for a while, in no plan; null where there is none.
 class Borrowed {
  public:
-  explicit Borrowed(size_t bytes) : bytes_(bytes) {
-    if (bytes > 0 && cudaMalloc(&data_, bytes) != cudaSuccess) cudaGetLastError(), data_ = nullptr;
+  explicit Borrowed(size_t bytes) {
+    if (cudaMalloc(&data_, bytes) != cudaSuccess) cudaGetLastError(), data_ = nullptr;
   }
   Borrowed(const Borrowed&) = delete;
   ~Borrowed() { cudaFree(data_); }
   void* data() const { return data_; }
-  size_t bytes() const { return bytes_; }
 
  private:
-  size_t bytes_;
   void* data_ = nullptr;
 };
 
-// How long products take that find what they read in the caches, or, where `evicts`, in memory.
 class Timer {
  public:
-  Timer(cudaStream_t stream, bool evicts) : stream_(stream), evicted_(evicts ? size_t(kEvicted) : 0) {
+  explicit Timer(cudaStream_t stream) : stream_(stream) {
     check(cudaEventCreate(&begin_), "making an event");
     check(cudaEventCreate(&end_), "making an event");
   }
@@ -81,30 +78,22 @@ class Timer {
     for (cudaEvent_t event : {begin_, end_})
       if (event) cudaEventDestroy(event);
   }
-  bool works() const { return evicted_.bytes() == 0 || evicted_.data(); }
   // Milliseconds of five runs after one to warm up; negative: the library refuses.
   template <class Run>
   float of(Run&& run) const {
     constexpr int kRuns = 5;
     if (run() != 0) return -1;
-    float total = 0;
-    for (int i = 0; i < (evicted_.data() ? kRuns : 1); ++i) {
-      if (evicted_.data()) check(cudaMemsetAsync(evicted_.data(), 0, evicted_.bytes(), stream_), "timing products");
-      check(cudaEventRecord(begin_, stream_), "timing products");
-      for (int j = 0; j < (evicted_.data() ? 1 : kRuns); ++j) run();
-      check(cudaEventRecord(end_, stream_), "timing products");
-      check(cudaEventSynchronize(end_), "timing products");
-      float took = 0;
-      check(cudaEventElapsedTime(&took, begin_, end_), "timing products");
-      total += took;
-    }
-    return total;
+    check(cudaEventRecord(begin_, stream_), "timing products");
+    for (int i = 0; i < kRuns; ++i) run();
+    check(cudaEventRecord(end_, stream_), "timing products");
+    check(cudaEventSynchronize(end_), "timing products");
+    float took = 0;
+    check(cudaEventElapsedTime(&took, begin_, end_), "timing products");
+    return took;
   }
 
  private:
-  static constexpr size_t kEvicted = 256u << 20;  // more than caches hold
   cudaStream_t stream_;
-  Borrowed evicted_;
   cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
 
@@ -134,8 +123,6 @@ unsigned long long fingerprint(Context& context, const device::Gemm& a, unsigned
   return out;
 }
 
-constexpr int64_t kFewRows = 1024;
-
 // The fastest suggestion that gives the bits of the first; the first, if nothing can be tried. Waits for the device.
 Algorithm fastest_of(const Plan& plan, const std::vector<Heuristic>& suggestions, Handle handle, Context& context,
                      const device::Gemm& product) {
@@ -144,11 +131,10 @@ Algorithm fastest_of(const Plan& plan, const std::vector<Heuristic>& suggestions
   const bool in_place = a.addend == a.d;  // would grow with every try
   const Borrowed sum(sizeof(unsigned long long));
   const Borrowed elsewhere(in_place ? size_t(a.M) * size_t(a.ldd) * (a.output == Precision::bf16 ? 2 : 4) : 1);
-  // Weights for few rows come from memory, all products of the other layers lie between.
-  const Timer timer(context.stream, a.kind == GemmKind::nt && a.M <= kFewRows);
-  if (!sum.data() || !elsewhere.data() || !timer.works()) return chosen;
+  if (!sum.data() || !elsewhere.data()) return chosen;
   if (in_place) a.d = elsewhere.data();
   const auto bits = [&] { return fingerprint(context, a, static_cast<unsigned long long*>(sum.data())); };
+  const Timer timer(context.stream);
   float best = 0;
   unsigned long long wanted = 0;
   for (size_t i = 0; i < suggestions.size(); ++i) {
@@ -164,11 +150,13 @@ Algorithm fastest_of(const Plan& plan, const std::vector<Heuristic>& suggestions
   return chosen;
 }
 
-// Whether timing is worth its while: a product takes more than a few microseconds, and no graph is recorded.
+// Whether timing is worth its while. Weights for few rows come from memory, since the products of all other layers lie between, and
+// from the caches where one product is repeated: measured so, even with the caches emptied before, the choice made decoding slower.
 bool is_worth_timing(const Context& context, const device::Gemm& a) {
+  constexpr int64_t kFewRows = 1024;
   cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusActive;
-  return double(a.M) * double(a.N) * double(a.K) >= double(1 << 29) && cudaStreamIsCapturing(context.stream, &capturing) == cudaSuccess &&
-         capturing == cudaStreamCaptureStatusNone;
+  return a.M > kFewRows / (a.kind == GemmKind::tn ? 2 : 1) && double(a.M) * double(a.N) * double(a.K) >= double(int64_t{1} << 31) &&
+         cudaStreamIsCapturing(context.stream, &capturing) == cudaSuccess && capturing == cudaStreamCaptureStatusNone;
 }
 
 // Describes the product and chooses its algorithm.
@@ -214,7 +202,7 @@ void bare_gemm(Context& context, const device::Gemm& a, int64_t times) {
   const auto [at, fresh] = libraries.timed_plans.try_emplace(key_of(a), libraries.api);
   Plan& plan = at->second;
   if (fresh) {
-    const Timer timer(context.stream, false);
+    const Timer timer(context.stream);
     float best = -1;
     for (const Heuristic& one : plan.make(libraries.handle, a, context.workspace_bytes, kSuggestions)) {
       const float took = timer.of([&] { return plan.run(libraries.handle, context, a, one.algorithm); });

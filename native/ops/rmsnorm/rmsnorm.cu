@@ -34,10 +34,14 @@ __global__ void __launch_bounds__(kThreads, 4) forward_kernel(device::RmsNormFor
   const int64_t row = int64_t(blockIdx.x) * (kWarps / warps) + int(threadIdx.x) / threads;
   const bool exists = row < a.T;
   const T* const from = static_cast<const T*>(a.x) + row * a.C;
-  Vec<T, N> x[kHeld];
+  // With the row, not after its sum: a step of few rows takes as long as its chain of loads.
+  Vec<T, N> x[kHeld], w[kHeld];
 #pragma unroll
-  for (int v = 0; v < kHeld; ++v)
-    if (exists && at + v * threads < n) x[v] = load<N>(from + (at + v * threads) * N);
+  for (int v = 0; v < kHeld; ++v) {
+    if (!exists || at + v * threads >= n) continue;
+    x[v] = load<N>(from + (at + v * threads) * N);
+    w[v] = load<N>(static_cast<const T*>(a.w) + (at + v * threads) * N);
+  }
   float squares = 0;
 #pragma unroll
   for (int v = 0; v < kHeld; ++v) {
@@ -53,10 +57,10 @@ __global__ void __launch_bounds__(kThreads, 4) forward_kernel(device::RmsNormFor
   for (int v = 0; v < kHeld; ++v) {
     if (at + v * threads >= n) continue;
     hold_narrow(x[v]);
-    const auto w = load<N>(static_cast<const T*>(a.w) + (at + v * threads) * N);
+    hold_narrow(w[v]);
     Vec<T, N> y;
 #pragma unroll
-    for (int i = 0; i < N; ++i) y.at[i] = from_float<T>(to_float(x[v].at[i]) * rstd * (to_float(w.at[i]) + a.w_offset));
+    for (int i = 0; i < N; ++i) y.at[i] = from_float<T>(to_float(x[v].at[i]) * rstd * (to_float(w[v].at[i]) + a.w_offset));
     store<N>(to + (at + v * threads) * N, y);
   }
 }
