@@ -100,16 +100,23 @@ struct WarpgroupUse {
 WarpgroupUse ask_warpgroups(Context& context) {
   if (context.compute != 90) return {false, false, "not used: it exists on compute capability 9.0 only"};
   if (!wgmma_wanted()) return {false, false, "not used: switched off by EXIT_RL_WGMMA"};
-  WarpgroupCheck* memory = nullptr;
-  check(cudaMalloc(&memory, sizeof *memory), "allocating device memory");
-  const std::unique_ptr<WarpgroupCheck, void (*)(WarpgroupCheck*)> owner(memory, [](WarpgroupCheck* p) { cudaFree(p); });
+  void* memory = nullptr;
+  check(cudaMalloc(&memory, warpgroup_kernels_check_bytes()), "allocating device memory");
+  const std::unique_ptr<void, void (*)(void*)> owner(memory, [](void* p) { cudaFree(p); });
   WarpgroupCheck found{};
   constexpr const char* kWhat = "checking wgmma (EXIT_RL_WGMMA=off does without it)";
-  check(cudaMemsetAsync(memory, 0, sizeof *memory, context.stream), kWhat);
-  check_warpgroup_products(context, memory);
-  check(cudaMemcpyAsync(&found, memory, sizeof found, cudaMemcpyDeviceToHost, context.stream), kWhat);
-  check(cudaStreamSynchronize(context.stream), kWhat);
+  check(cudaMemsetAsync(memory, 0, warpgroup_kernels_check_bytes(), context.stream), kWhat);
+  const auto read = [&] {
+    check(cudaMemcpyAsync(&found, memory, sizeof found, cudaMemcpyDeviceToHost, context.stream), kWhat);
+    check(cudaStreamSynchronize(context.stream), kWhat);
+  };
+  check_warpgroup_products(context, static_cast<WarpgroupCheck*>(memory));
+  read();
   if (found.wrong > 0) return {false, false, "not used: " + std::to_string(found.wrong) + " wrong results in its check"};
+  check_warpgroup_kernels(context, memory);
+  read();
+  if (found.wrong > 0)
+    return {false, false, "not used: " + std::to_string(found.wrong) + " wrong results of kernels that use it; another nvcc may help"};
   if (found.different > 0) return {true, false, "checked; not used in exact mode, as its bits are not those of mma.sync"};
   return {true, true, "checked; used by attention and own products"};
 }

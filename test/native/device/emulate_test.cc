@@ -124,4 +124,9 @@ TEST(emulated_warpgroups_pass_the_check_of_a_card) {
   check_warpgroup_products(context, &found);
   CHECK(found.wrong == 0);
   CHECK(found.different == 0);
+  check::Numbers memory(Precision::f32, check::Floats(warpgroup_kernels_check_bytes() / sizeof(float) + 1, 0.0f));
+  check_warpgroup_kernels(context, memory.data());
+  std::memcpy(&found, memory.data(), sizeof found);
+  CHECK(found.wrong == 0);
+  CHECK(found.different == 0);
 }
