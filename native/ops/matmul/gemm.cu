@@ -13,7 +13,8 @@ void gemm(Context& context, const device::Gemm& a) {
               " is outside 0 .. " + std::to_string(kMost));
   if (a.M == 0 || a.N == 0) return;
 #ifdef __CUDACC__
-  if (a.order == device::Order::any && context.libraries && a.K > 0 && gemm_cublaslt(context, a)) return;
+  // One row (a single sequence decodes): ours took 7.0 us where the library took 8.8 (1 x 6144 x 1024, H200).
+  if (a.order == device::Order::any && context.libraries && a.K > 0 && a.M > 1 && gemm_cublaslt(context, a)) return;
 #endif
   if (a.input == Precision::f32) gemm_f32(context, a);
   else if (!gemm_warpgroup(context, a)) gemm_bf16(context, a);
