@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { bench } from './gpu/bench.mjs';
 import { check } from './gpu/check.mjs';
-import { findCard } from './gpu/doctor.mjs';
+import { findCard, withoutPaths } from './gpu/doctor.mjs';
 import { Report } from './gpu/report.mjs';
 import { killCurrent } from './gpu/run.mjs';
 
@@ -25,7 +25,11 @@ Object.assign(process.env, env);
 console.log(JSON.stringify(cuda, null, 2));
 const folder = path.join(out, card ? card.name.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase() : 'no-card');
 const commit = readFileSync('COMMIT', 'utf8').trim();
-const report = new Report(folder, `${what}.json`, { date: new Date().toISOString(), commit, card: card ?? null });
+const report = new Report(folder, `${what}.json`, {
+  date: new Date().toISOString(),
+  commit,
+  card: card ? withoutPaths(card) : null,
+});
 if (!card) {
   report.add({
     name: 'doctor',

@@ -26,5 +26,11 @@ export async function findCard() {
   return { ...second, env, wrong: first.reason };
 }
 
+/** What is kept of a card in results: which libraries there were, not where they lay. */
+export const withoutPaths = (card) => ({
+  ...card,
+  libraries: card.libraries.map((line) => line.replace(/: \/.*/, '')),
+});
+
 /** The line that the doctor has of a library, after its name; undefined without one. */
 export const libraryLine = (card, name) => card.libraries.find((line) => line.startsWith(name))?.slice(name.length);

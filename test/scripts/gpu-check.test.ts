@@ -84,6 +84,8 @@ describe('gpu:check', { concurrency: 4 }, () => {
         assert.equal(await packed.run('check'), 1);
         assert.equal(packed.part(CHECK, 'products through cuBLASLt').reason, 'logits: status 7');
         assert.equal(packed.part(CHECK, 'compute-sanitizer memcheck').passed, 3);
+        // Which libraries there were is a result, where they lay is not.
+        assert.deepEqual(packed.results(CHECK).card?.libraries, [WGMMA, 'cuBLASLt 13.1.0']);
       },
     );
   });

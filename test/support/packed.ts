@@ -32,7 +32,7 @@ export interface Part {
 
 export interface Results {
   readonly commit: string;
-  readonly card: { readonly name: string } | null;
+  readonly card: { readonly name: string; readonly libraries: readonly string[] } | null;
   readonly complete: boolean;
   readonly running: string | null;
   readonly failed: number;
