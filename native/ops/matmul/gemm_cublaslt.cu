@@ -2,7 +2,8 @@
 //
 // Its first suggestion is often not its fastest (measured on an H200: 73 to 84 % of the best one's rate for a third of the products of a
 // training step). So the suggestions for a large product are timed when one of its size is first met, and the fastest of those that give
-// the bits of the first is taken: what the clock says changes no result.
+// the bits of the first is taken: what the clock says changes no result. (Compared for that product; algorithms that sum alike there are
+// taken to sum alike for the others of its size.)
 #include <map>
 
 #include "cuda/libraries.h"
