@@ -6,6 +6,7 @@ import { libraryLine } from './doctor.mjs';
 import { listTests, runTests } from './native-tests.mjs';
 import { excerpt } from './report.mjs';
 import { howItEnded, isOver, run } from './run.mjs';
+import { runs } from './runs.mjs';
 
 const WGMMA_WORKS = ' checked; used by attention and own products';
 /** Files of tests in which EXIT_RL_REPEAT counts, and how often: products of a card's size take the host a while. */
@@ -30,6 +31,7 @@ export async function check(report, card) {
   const some = (names) => new Map(names.filter((file) => files.has(file)).map((file) => [file, files.get(file)]));
   await runTests(report, 'ops and models against the CPU', files, { seconds: 200, each: 60 });
   await golden(report);
+  await runs(report);
   const products = some(['attention_device', 'attention_backward_device', 'gemm_device']);
   const without = (variable) => ({ seconds: 60, each: 40, env: () => ({ [variable]: 'off' }) });
   await runTests(report, 'attention and products without wgmma', products, without('EXIT_RL_WGMMA'));

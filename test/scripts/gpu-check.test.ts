@@ -90,6 +90,21 @@ describe('gpu:check', { concurrency: 4 }, () => {
     );
   });
 
+  test('a run from the command line has to end well, and in exact mode its rollouts have the log-probabilities of training', async () => {
+    const [float32, bfloat16, exact] = ['a run in float32', 'a run in bfloat16', 'a run in bfloat16, exact'] as const;
+    await onMachine({ ...GOOD, mismatch: 0.01 }, async (packed) => {
+      assert.equal(await packed.run('check'), 1);
+      const statuses = [float32, bfloat16, exact].map((name) => packed.part(CHECK, name).status);
+      assert.deepEqual(statuses, ['failed', 'passed', 'failed']);
+      assert.deepEqual(packed.part(CHECK, bfloat16).mismatch, { max: 0.01, mean: 0.00125, k3: 0 });
+      assert.equal(packed.part(CHECK, exact).reason, 'log-probabilities of rollouts are off by 0.01, allowed 0');
+    });
+    await onMachine({ ...GOOD, mismatch: null }, async (packed) => {
+      assert.equal(await packed.run('check'), 1);
+      assert.equal(packed.part(CHECK, float32).reason, 'train: exit code 1');
+    });
+  });
+
   test('a doctor that hangs is a failed part, and the rest runs without wgmma', () =>
     onMachine({ ...GOOD, doctor: 'hang' }, async (packed) => {
       assert.equal(await packed.run('check', { EXIT_RL_GPU_LIMIT: '3' }), 1);
