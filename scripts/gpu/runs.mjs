@@ -11,7 +11,13 @@ const RUNS = [
   { name: 'a run in bfloat16', dtype: 'bfloat16', exact: false, most: 0.3 },
   { name: 'a run in bfloat16, exact', dtype: 'bfloat16', exact: true, most: 0 },
 ];
-const SETTINGS = ['warmup.steps=40', 'train.steps=10', 'evaluation.instances=64', 'evaluation.final=[0,2]'];
+const SETTINGS = [
+  'warmup.steps=40',
+  'train.steps=10',
+  'evaluation.instances=64',
+  'evaluation.final=[0,2]',
+  'evaluation.finalInstances=64',
+];
 
 const cli = (args) => run('./node', ['dist/lib/cli/main.js', ...args], { seconds: 60 });
 

@@ -63,7 +63,7 @@ warmup: { steps: 2, batch: 8 }
 curriculum: { minimum: 2 }
 rollout: { groups: 4, groupSize: 4 }
 train: { steps: 2, microBatchTokens: 64 }
-evaluation: { every: 0, instances: 8, final: [0, 1] }
+evaluation: { every: 0, instances: 8, final: [0, 1], finalInstances: 40 }
 `;
 
 test('a dry run plans for a device that is not there', { skip }, () => {
