@@ -14,7 +14,7 @@ struct AttentionPlanSettings {
   int64_t H, K;
   int64_t window = 0;           // 0: none
   int64_t multiprocessors = 1;
-  bool split = false;           // long ranges of keys are cut so that two blocks a multiprocessor have work
+  bool split = false;           // long ranges of keys are cut so that blocks on every multiprocessor have work
   bool group = false;           // one-row spans whose page tables begin alike read the shared pages once
 };
 

@@ -46,6 +46,7 @@ async function trained(folder, { dtype, exact, most }) {
     .split('\n')
     .map((line) => JSON.parse(line))
     .filter(({ mismatch }) => mismatch !== undefined);
+  if (steps.length === 0) return failed('no step was recorded', training.output);
   const largest = (key) => Math.max(...steps.map((step) => step[key] ?? Number.NaN));
   const mismatch = { max: largest('mismatch'), mean: largest('mismatchMean'), k3: largest('mismatchK3') };
   if (!(mismatch.max <= most))

@@ -103,6 +103,10 @@ describe('gpu:check', { concurrency: 4 }, () => {
       assert.equal(await packed.run('check'), 1);
       assert.equal(packed.part(CHECK, float32).reason, 'train: exit code 1');
     });
+    await onMachine({ ...GOOD, mismatch: 'no steps' }, async (packed) => {
+      assert.equal(await packed.run('check'), 1);
+      assert.equal(packed.part(CHECK, bfloat16).reason, 'no step was recorded');
+    });
   });
 
   test('a doctor that hangs is a failed part, and the rest runs without wgmma', () =>

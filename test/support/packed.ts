@@ -16,8 +16,8 @@ export interface Machine {
   readonly tests?: Readonly<Record<string, Readonly<Record<string, Behaviour>>>>;
   /** What compute-sanitizer prints instead of running anything. */
   readonly sanitizer?: string;
-  /** What a run from the command line finds its rollouts' log-probabilities off by (0); null: it ends with code 1. */
-  readonly mismatch?: number | null;
+  /** What a run from the command line finds its rollouts' log-probabilities off by (0), or that it has no steps; null: it ends with code 1. */
+  readonly mismatch?: number | 'no steps' | null;
   /** Source of dist/bench/main.js. */
   readonly bench?: string;
 }
@@ -56,7 +56,8 @@ if (process.argv[2] === 'train') {
   const out = process.argv[process.argv.indexOf('--out') + 1];
   fs.mkdirSync(out, { recursive: true });
   const step = { step: 1, mismatch, mismatchMean: mismatch / 8, mismatchK3: 0 };
-  fs.writeFileSync(out + '/metrics.jsonl', JSON.stringify({ step: 0 }) + '\\n' + JSON.stringify(step) + '\\n');
+  const steps = mismatch === 'no steps' ? [] : [step];
+  fs.writeFileSync(out + '/metrics.jsonl', [{ step: 0 }, ...steps].map((one) => JSON.stringify(one)).join('\\n'));
   process.exit(0);
 }
 const off = process.env.EXIT_RL_WGMMA === 'off';

@@ -127,33 +127,9 @@ __device__ __forceinline__ void small_item(const AttentionForward& a, int index,
 #pragma unroll
       for (int j = 0; j < 4; ++j) left[j] = q[k / 16][j];
     });
-    if (next > end || next - 1 > low || (window > 0 && first <= high - window)) {
-#pragma unroll
-      for (int n = 0; n < kPagePositions / 8; ++n)
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-          const int key = first + 8 * n + 2 * i + j % 2, at = position[j / 2];
-          if (key > min(at, end - 1) || (window > 0 && key <= at - window)) s[n][j] = -INFINITY;
-        }
-    }
+    if (next > end || next - 1 > low || (window > 0 && first <= high - window)) hide_unseen(s, first, position, end, window);
     float alpha[2];
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      float best = m[e];
-#pragma unroll
-      for (int n = 0; n < kPagePositions / 8; ++n) best = fmaxf(best, fmaxf(s[n][2 * e], s[n][2 * e + 1]));
-      best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 1));
-      best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 2));
-      const float reference = best == -INFINITY ? 0.0f : best, shift = reference * scale;
-      alpha[e] = exp2_fast((m[e] - reference) * scale);
-      m[e] = best;
-      float part = 0;
-#pragma unroll
-      for (int n = 0; n < kPagePositions / 8; ++n)
-#pragma unroll
-        for (int j = 2 * e; j < 2 * e + 2; ++j) part += s[n][j] = exp2_fast(fmaf(s[n][j], scale, -shift));
-      sum[e] = fmaf(sum[e], alpha[e], part);
-    }
+    softmax_step(s, scale, m, sum, alpha);
     uint32_t p[1][4];
     pack_left(p, s);
     constexpr int kAtOnce = D == 128 ? 8 : D / 8;
@@ -193,7 +169,7 @@ __device__ __forceinline__ void small_item(const AttentionForward& a, int index,
 
 // Blocks that share a multiprocessor.
 template <int D, bool padded>
-constexpr int kStaying = kBlocks<D, padded> > 3 && D == 64 ? 3 : kBlocks<D, padded>;
+constexpr int kStaying = D == 64 ? 3 : kBlocks<D, padded>;
 
 template <int D, bool padded>
 __global__ void __launch_bounds__(kThreads, kStaying<D, padded>) decode_kernel(const AttentionForward a) {

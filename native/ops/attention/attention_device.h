@@ -3,10 +3,11 @@
 // Forward works through items: a few queries of one sequence, or of several sequences that share pages, against a range of
 // keys in pages. All heads of a group are rows of one tile, so a key is read once for them. An item either finishes its
 // queries, or leaves partial results that attention_merge puts together (split ranges of keys; a shared beginning read once
-// for all samples of a group). The same kernel serves training, prefill and decoding. Within an item keys go by in tiles of
-// kKeyTile that begin at multiples of it; queries of an item do not see each other's numbers. So if every item starts at key 0
-// and finishes its queries, a query's result depends on nothing but its keys (exact mode). Keys before the window of all of an
-// item's queries may be left out: key_begin is then the multiple of kKeyTile at or below the first needed one.
+// for all samples of a group). The same code serves training, prefill and decoding, but for small items of decoding steps whose
+// order is free. In it keys of an item go by in tiles of kKeyTile that begin at multiples of it; queries of an item do not see each
+// other's numbers. So if every item starts at key 0 and finishes its queries, a query's result depends on nothing but its keys
+// (exact mode). Keys before the window of all of an item's queries may be left out: key_begin is then the multiple of kKeyTile at or
+// below the first needed one.
 //
 // Slots at or behind an item's key_end are not read. Below it, a query gives what it does not see the weight 0: keys and values
 // there must be finite. Head widths are at most 256, in bfloat16 multiples of 8, with q, pages and strides aligned to 16 bytes;

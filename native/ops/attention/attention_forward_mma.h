@@ -35,7 +35,8 @@ constexpr int kBlocks = (D == 128 && !padded) || (D == 64 && (padded || kFewer))
 template <int D, Cores cores>
 constexpr bool kQueriesStay = cores == Cores::warpgroup && D == 64;
 
-// Keys, values, then with double buffers the second ones. The third holds q at the beginning, at width 256 for good.
+// Keys, values, then with double buffers the second ones. The third holds q at the beginning, at width 256 for good; where q stays
+// it has a fifth.
 template <int D, Cores cores>
 struct Shared {
   TileOf<cores, kKeyTile, D> at[kDouble<D> ? 4 : 3];
@@ -100,6 +101,46 @@ struct Block {
     else copy.template operator()<false>();
   }
 };
+
+// Scores of this lane's two rows with the keys from `first` on that they do not see, before `end` and within the window: -inf.
+template <int N>
+__device__ __forceinline__ void hide_unseen(float (&s)[N][4], int first, const int (&position)[2], int end, int window) {
+  int last[2], below[2];  // the rows see (below, last]
+#pragma unroll
+  for (int e = 0; e < 2; ++e) {
+    last[e] = min(position[e], end - 1);
+    below[e] = window > 0 ? position[e] - window : -1;
+  }
+#pragma unroll
+  for (int n = 0; n < N; ++n)
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const int key = first + 8 * n + 2 * (lane_index() % 4) + j % 2;
+      if (key > last[j / 2] || key <= below[j / 2]) s[n][j] = -INFINITY;
+    }
+}
+
+// Scores become exponentials below the largest score so far, m, and are added to `sum`; what came before is worth alpha times as much.
+template <int N>
+__device__ __forceinline__ void softmax_step(float (&s)[N][4], float scale, float (&m)[2], float (&sum)[2], float (&alpha)[2]) {
+#pragma unroll
+  for (int e = 0; e < 2; ++e) {
+    float best = m[e];
+#pragma unroll
+    for (int n = 0; n < N; ++n) best = fmaxf(best, fmaxf(s[n][2 * e], s[n][2 * e + 1]));
+    best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 1));
+    best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 2));
+    const float reference = best == -INFINITY ? 0.0f : best, shift = reference * scale;
+    alpha[e] = exp2_fast((m[e] - reference) * scale);  // 1 if the maximum stays
+    m[e] = best;
+    float part = 0;
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+#pragma unroll
+      for (int j = 2 * e; j < 2 * e + 2; ++j) part += s[n][j] = exp2_fast(fmaf(s[n][j], scale, -shift));
+    sum[e] = fmaf(sum[e], alpha[e], part);
+  }
+}
 
 template <int D, bool padded, Cores cores, class Place>
 __device__ __forceinline__ void forward(const AttentionForward& a, const Place& place) {
@@ -203,39 +244,10 @@ __device__ __forceinline__ void forward(const AttentionForward& a, const Place& 
     }
     if (!visible) continue;
 
-    if (next > block.item.key_end || next - 1 > low || (window > 0 && first <= high - window)) {
-      int last[2], below[2];  // the rows see (below, last]
-#pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        last[e] = min(position[e], block.item.key_end - 1);
-        below[e] = window > 0 ? position[e] - window : -1;
-      }
-#pragma unroll
-      for (int n = 0; n < kKeyTile / 8; ++n)
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-          const int key = first + 8 * n + 2 * (lane % 4) + j % 2;
-          if (key > last[j / 2] || key <= below[j / 2]) s[n][j] = -INFINITY;
-        }
-    }
+    if (next > block.item.key_end || next - 1 > low || (window > 0 && first <= high - window))
+      hide_unseen(s, first, position, block.item.key_end, window);
     float alpha[2];
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      float best = m[e];
-#pragma unroll
-      for (int n = 0; n < kKeyTile / 8; ++n) best = fmaxf(best, fmaxf(s[n][2 * e], s[n][2 * e + 1]));
-      best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 1));
-      best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 2));
-      const float reference = best == -INFINITY ? 0.0f : best, shift = reference * scale;
-      alpha[e] = exp2_fast((m[e] - reference) * scale);  // 1 if the maximum stays
-      m[e] = best;
-      float part = 0;
-#pragma unroll
-      for (int n = 0; n < kKeyTile / 8; ++n)
-#pragma unroll
-        for (int j = 2 * e; j < 2 * e + 2; ++j) part += s[n][j] = exp2_fast(fmaf(s[n][j], scale, -shift));
-      sum[e] = fmaf(sum[e], alpha[e], part);
-    }
+    softmax_step(s, scale, m, sum, alpha);
     uint32_t p[kKeyTile / 16][4];
     pack_left(p, s);
     constexpr int kAtOnce = together ? D / 8 : D == 128 ? 8 : D % 32 == 0 && !(D == 256 && kFewer) ? 4 : 2;

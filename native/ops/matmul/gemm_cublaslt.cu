@@ -163,11 +163,12 @@ bool is_worth_timing(const Context& context, const device::Gemm& a) {
 // Describes the product and chooses its algorithm.
 void make_plan(Plan& plan, Libraries& libraries, Context& context, const device::Gemm& a) {
   const bool timed = is_worth_timing(context, a);
-  const bool fresh = timed && !libraries.fastest.contains(bucket_of(a));
+  const Key bucket = bucket_of(a);
+  const bool fresh = timed && !libraries.fastest.contains(bucket);
   const auto suggestions = plan.make(libraries.handle, a, context.workspace_bytes, fresh ? kSuggestions : 1);
   if (!timed || !plan.usable) return;
-  if (fresh) libraries.fastest[bucket_of(a)] = fastest_of(plan, suggestions, libraries.handle, context, a);
-  const Algorithm& fastest = libraries.fastest[bucket_of(a)];
+  if (fresh) libraries.fastest[bucket] = fastest_of(plan, suggestions, libraries.handle, context, a);
+  const Algorithm& fastest = libraries.fastest[bucket];
   if (plan.accepts(libraries.handle, fastest, context.workspace_bytes)) plan.algorithm = fastest;
 }
 

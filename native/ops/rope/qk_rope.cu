@@ -175,14 +175,6 @@ __global__ void __launch_bounds__(kThreads, 2) backward_kernel(device::QkRopeBac
         if (exists[u]) load_head(d[u], at + u * pairs * a.D, l);
         if (exists[u] && a.q_norm) load_head(x[u], static_cast<const T*>(a.raw) + int64_t(raw_head + u * pairs) * a.D, l);
       }
-      if (const int next = number + kThreads / lanes; next < count) {
-        const int bytes = int(a.D) * int(sizeof(T)), h = begin + next % pairs;
-        const int64_t row = first + next / pairs;
-        prefetch(static_cast<const T*>(a.dqkv) + (row * (a.H + 2 * a.K) + h) * a.D, bytes, l.lane, lanes);
-        prefetch(static_cast<const T*>(a.dqkv) + (row * (a.H + 2 * a.K) + h) * a.D + heads / 2 * a.D, bytes, l.lane, lanes);
-        if (a.q_norm) prefetch(static_cast<const T*>(a.raw) + (row * (a.H + a.K) + h) * a.D, bytes, l.lane, lanes);
-        if (a.q_norm) prefetch(static_cast<const T*>(a.raw) + (row * (a.H + a.K) + h + heads / 2) * a.D, bytes, l.lane, lanes);
-      }
       Vec<float, N> cosine[P], sine[P];
       const int64_t angle = exists[0] ? a.positions[t] * (a.D / 2) : 0;
 #pragma unroll
